@@ -1,1 +1,28 @@
-//! To come.
+//! Types and rules that more than one of Printbell's functions needs.
+//!
+//! Everything above the rim is pure: it takes values and the current time, and returns decisions.
+//!
+//! | what | where |
+//! |---|---|
+//! | who a notification is for | [`id`], [`metadata`] |
+//! | the callback URL and its token | [`callback`] |
+//! | what OctoEverywhere sends, and what goes to SNS | [`event`], [`payload`], [`message`] |
+//! | a registration, and when it is renewed | [`registration`], [`renewal`], [`lifecycle`] |
+//! | answers to callers | [`problem`] |
+//! | the rim: AWS, OctoEverywhere, environment, time | [`aws`], [`table`], [`octoeverywhere`], [`config`], [`clock`] |
+
+pub mod aws;
+pub mod callback;
+pub mod clock;
+pub mod config;
+pub mod event;
+pub mod id;
+pub mod lifecycle;
+pub mod message;
+pub mod metadata;
+pub mod octoeverywhere;
+pub mod payload;
+pub mod problem;
+pub mod registration;
+pub mod renewal;
+pub mod table;

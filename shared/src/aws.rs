@@ -1,0 +1,155 @@
+//! How a function reaches AWS: everything that Lambda tells it through the environment, and nothing that has to be
+//! discovered first.
+//!
+//! `aws_config::load` looks through files, profiles and metadata services and reads the machine's whole certificate
+//! store; none of it says anything in a Lambda function, and it is most of a cold start.
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use thiserror::Error;
+
+/// Amazon Trust Services' roots, which sign every public AWS endpoint of the commercial regions (Amazon Root CA 1–4 and
+/// Starfield Services Root Certificate Authority – G2; <https://www.amazontrust.com/repository>).
+const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+
+/// What the names of AWS's commercial regions begin with. Other partitions may have authorities of their own.
+const COMMERCIAL_REGIONS: [&str; 9] = ["af-", "ap-", "ca-", "eu-", "il-", "me-", "mx-", "sa-", "us-"];
+/// Beginnings that look commercial and are not.
+const OTHER_PARTITIONS: [&str; 4] = ["us-gov-", "us-iso", "eu-isoe-", "eusc-"];
+
+/// What keeps a function from reaching AWS at all.
+#[derive(Debug, Error)]
+pub enum NoAws {
+    /// A variable that Lambda sets is not there.
+    #[error("{0} is missing: Lambda sets it; outside of Lambda set it yourself, or use `cargo xtask watch`")]
+    Environment(&'static str),
+    /// `AWS_CA_BUNDLE` names a file that can't be used.
+    #[error("the file that AWS_CA_BUNDLE names can't be read: {0}")]
+    CaBundle(std::io::Error),
+    /// The TLS library refused the certificates.
+    #[error("the trusted certificates can't be used: {0}")]
+    Trust(String),
+}
+
+/// The configuration that every AWS client of this process is made from: they share its connections, and one reading of
+/// the trusted certificates.
+///
+/// `lookup` reads the environment: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and,
+/// where they are set, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`.
+pub fn configure(
+    lookup: impl Fn(&'static str) -> Option<String>,
+    timeouts: TimeoutConfig,
+    retries: RetryConfig,
+) -> Result<SdkConfig, NoAws> {
+    let required = |name| {
+        lookup(name)
+            .filter(|value: &String| !value.is_empty())
+            .ok_or(NoAws::Environment(name))
+    };
+    let region = required("AWS_REGION")?;
+    let credentials = Credentials::from_keys(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty()),
+    );
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client(trust_store(&region, lookup("AWS_CA_BUNDLE"))?)?)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+        .time_source(aws_smithy_async::time::SystemTimeSource::new())
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        .region(Region::new(region));
+    config.set_endpoint_url(lookup("AWS_ENDPOINT_URL").filter(|url| !url.is_empty()));
+    Ok(config.build())
+}
+
+/// Compiled-in roots where they are known to be enough; else the system's.
+fn trust_store(region: &str, ca_bundle: Option<String>) -> Result<TrustStore, NoAws> {
+    if let Some(path) = ca_bundle.filter(|path| !path.is_empty()) {
+        let bundle = std::fs::read(path).map_err(NoAws::CaBundle)?;
+        return Ok(TrustStore::empty().with_pem_certificate(bundle));
+    }
+    let commercial = COMMERCIAL_REGIONS.iter().any(|prefix| region.starts_with(prefix))
+        && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix));
+    let store = TrustStore::empty().with_native_roots(!commercial);
+    Ok(if commercial {
+        store.with_pem_certificate(AMAZON_ROOTS)
+    } else {
+        store
+    })
+}
+
+fn http_client(trust_store: TrustStore) -> Result<SharedHttpClient, NoAws> {
+    let context = TlsContext::builder()
+        .with_trust_store(trust_store)
+        .build()
+        .map_err(|error| NoAws::Trust(error.to_string()))?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .tls_context(context)
+        .build_https())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &'static str) -> Option<String> {
+        let value = match name {
+            "AWS_REGION" => "eu-central-1",
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
+            "AWS_ENDPOINT_URL" => "http://127.0.0.1:4566",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn lambda_s_own_environment_is_enough() {
+        let config = configure(environment, TimeoutConfig::disabled(), RetryConfig::disabled()).unwrap();
+        assert_eq!(config.region().map(Region::as_ref), Some("eu-central-1"));
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for missing in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let lookup = |name: &'static str| if name == missing { None } else { environment(name) };
+            let error = configure(lookup, TimeoutConfig::disabled(), RetryConfig::disabled()).unwrap_err();
+            assert!(error.to_string().starts_with(missing), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_partitions_trust_the_system_s_roots() {
+        let store = |region| format!("{:?}", trust_store(region, None).unwrap());
+        for region in [
+            "us-gov-west-1",
+            "cn-north-1",
+            "us-iso-east-1",
+            "eu-isoe-west-1",
+            "eusc-de-east-1",
+            "xx-new-1",
+        ] {
+            assert!(store(region).contains("enable_native_roots: true"), "{region}");
+        }
+        assert!(store("us-east-1").contains("enable_native_roots: false"));
+    }
+
+    #[test]
+    fn a_bundle_that_is_not_there_is_said_at_once() {
+        assert!(matches!(
+            trust_store("us-east-1", Some("/nowhere.pem".into())),
+            Err(NoAws::CaBundle(_))
+        ));
+    }
+}
