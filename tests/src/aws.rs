@@ -1,0 +1,343 @@
+//! A small signed client for AWS, and for an API of ours behind `AWS_IAM`.
+//!
+//! It speaks the protocols (JSON, Query, REST) rather than each service, so that `cargo xtask`, which is built before
+//! anything else, doesn't have to wait for five SDKs.
+
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A principal's access key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    /// The public half.
+    pub access_key_id: String,
+    /// The other half. Only the emulator's are ever put in here.
+    pub secret_access_key: String,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as it came.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it isn't JSON; the text says what it is instead.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("status {} with a body that isn't JSON: {:?}", self.status, self.text()))
+    }
+
+    fn succeeded(self, what: &str) -> Result<Self> {
+        ensure!(
+            (200..300).contains(&self.status),
+            "{what} was answered {}: {}",
+            self.status,
+            self.text()
+        );
+        Ok(self)
+    }
+}
+
+/// A request before it is signed.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query, percent-encoded as they shall go out.
+    pub path: String,
+    /// The value of the `Host` header.
+    pub host: String,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Calls AWS services at one endpoint, in one region, as one principal.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    http: reqwest::Client,
+    endpoint: String,
+    region: String,
+    credentials: Credentials,
+}
+
+impl Aws {
+    /// A client for the services at this endpoint.
+    pub fn new(endpoint: &str, region: &str, credentials: Credentials) -> Self {
+        Self {
+            http: http_client(),
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            region: region.to_owned(),
+            credentials,
+        }
+    }
+
+    /// Calls an action of a service that speaks AWS JSON: `("DynamoDB_20120810", "GetItem")` of `dynamodb`,
+    /// `("AmazonSQS", …)` of `sqs`, `("secretsmanager", …)` of `secretsmanager`.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that isn't a success; the text carries the service's own.
+    pub async fn json(&self, service: &str, prefix: &str, action: &str, body: &Value) -> Result<Value> {
+        let headers = vec![
+            ("content-type", "application/x-amz-json-1.0".to_owned()),
+            ("x-amz-target", format!("{prefix}.{action}")),
+        ];
+        let answer = self
+            .send(service, Method::POST, "/", headers, body.to_string())
+            .await?
+            .succeeded(action)?;
+        if answer.body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            answer.json()
+        }
+    }
+
+    /// An action of SQS.
+    ///
+    /// # Errors
+    /// As [`Aws::json`].
+    pub async fn sqs(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("sqs", "AmazonSQS", action, body).await
+    }
+
+    /// An action of DynamoDB.
+    ///
+    /// # Errors
+    /// As [`Aws::json`].
+    pub async fn dynamodb(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("dynamodb", "DynamoDB_20120810", action, body).await
+    }
+
+    /// An action of Secrets Manager.
+    ///
+    /// # Errors
+    /// As [`Aws::json`].
+    pub async fn secrets(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("secretsmanager", "secretsmanager", action, body).await
+    }
+
+    /// Calls an action of a service that speaks AWS Query (`sns` of 2010-03-31, `iam` of 2010-05-08,
+    /// `cloudformation` of 2010-05-15); answers with the XML.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that isn't a success; the text carries the service's own.
+    pub async fn query(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String> {
+        let mut form = format!("Action={action}&Version={version}");
+        for (name, value) in parameters {
+            form.push_str(&format!("&{name}={}", encode(value)));
+        }
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        Ok(self
+            .send(service, Method::POST, "/", headers, form)
+            .await?
+            .succeeded(action)?
+            .text())
+    }
+
+    /// An action of SNS.
+    ///
+    /// # Errors
+    /// As [`Aws::query`].
+    pub async fn sns(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        self.query("sns", "2010-03-31", action, parameters).await
+    }
+
+    /// An action of IAM.
+    ///
+    /// # Errors
+    /// As [`Aws::query`].
+    pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        self.query("iam", "2010-05-08", action, parameters).await
+    }
+
+    /// Calls the REST API of Lambda, such as `GET /2015-03-31/functions/{name}/configuration`.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that isn't a success; the text carries the service's own.
+    pub async fn lambda(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let headers = vec![("content-type", "application/json".to_owned())];
+        self.send("lambda", method, path, headers, body).await?.succeeded(path)
+    }
+
+    /// Invokes a function with this event and waits for its answer: what it returned, or the error that it raised.
+    ///
+    /// # Errors
+    /// When Lambda can't be asked. An error of the function is an `Ok` with `FunctionError` told apart.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<std::result::Result<Value, Value>> {
+        let path = format!("/2015-03-31/functions/{}/invocations", encode(function));
+        let answer = self.lambda(Method::POST, &path, event).await?;
+        let value = if answer.body.is_empty() {
+            Value::Null
+        } else {
+            answer.json()?
+        };
+        Ok(if answer.headers.contains_key("x-amz-function-error") {
+            Err(value)
+        } else {
+            Ok(value)
+        })
+    }
+
+    /// Sets some of a function's environment variables and leaves the others; `None` takes one away.
+    ///
+    /// # Errors
+    /// When Lambda can't be asked, or refuses.
+    pub async fn set_environment(&self, function: &str, changes: &[(&str, Option<&str>)]) -> Result<()> {
+        let path = format!("/2015-03-31/functions/{}/configuration", encode(function));
+        let current = self.lambda(Method::GET, &path, &Value::Null).await?.json()?;
+        let mut variables = current["Environment"]["Variables"]
+            .as_object()
+            .cloned()
+            .ok_or_else(|| anyhow!("{function} has no environment"))?;
+        for (name, value) in changes {
+            match value {
+                Some(value) => variables.insert((*name).to_owned(), Value::from(*value)),
+                None => variables.remove(*name),
+            };
+        }
+        self.lambda(
+            Method::PUT,
+            &path,
+            &serde_json::json!({"Environment": {"Variables": variables}}),
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        service: &str,
+        method: Method,
+        path: &str,
+        headers: Vec<(&'static str, String)>,
+        body: impl Into<Bytes>,
+    ) -> Result<Answer> {
+        let host = self
+            .endpoint
+            .split_once("://")
+            .map_or(self.endpoint.as_str(), |(_, host)| host)
+            .to_owned();
+        let request = Request {
+            method,
+            path: path.to_owned(),
+            host,
+            headers,
+            body: body.into(),
+        };
+        let signature = Some((service, self.region.as_str(), &self.credentials));
+        send(&self.http, &self.endpoint, request, signature).await
+    }
+}
+
+/// Sends a request to `endpoint` (with its own `Host`), signed for `(service, region, principal)` if given.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn send(
+    http: &reqwest::Client,
+    endpoint: &str,
+    request: Request,
+    signature: Option<(&str, &str, &Credentials)>,
+) -> Result<Answer> {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::HOST, HeaderValue::from_str(&request.host)?);
+    for (name, value) in &request.headers {
+        headers.append(*name, HeaderValue::from_str(value)?);
+    }
+    if let Some((service, region, credentials)) = signature {
+        for (name, value) in signed_headers(&request, service, region, credentials)? {
+            headers.insert(name, value);
+        }
+    }
+    let url = format!("{endpoint}{}", request.path);
+    let answer = http
+        .request(request.method, &url)
+        .headers(headers)
+        .body(request.body)
+        .send()
+        .await
+        .with_context(|| format!("no answer from {endpoint}"))?;
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let body = answer.bytes().await.with_context(|| format!("{endpoint} broke off"))?;
+    Ok(Answer { status, headers, body })
+}
+
+fn signed_headers(
+    request: &Request,
+    service: &str,
+    region: &str,
+    credentials: &Credentials,
+) -> Result<Vec<(&'static str, HeaderValue)>> {
+    let identity =
+        aws_credential_types::Credentials::from_keys(&credentials.access_key_id, &credentials.secret_access_key, None)
+            .into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()?
+        .into();
+    let named = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let signable = SignableRequest::new(
+        request.method.as_str(),
+        format!("https://{}{}", request.host, request.path),
+        named,
+        SignableBody::Bytes(&request.body),
+    )?;
+    let (headers, _) = sign(signable, &parameters)?.into_parts().0.into_parts();
+    headers
+        .into_iter()
+        .map(|header| Ok((header.name(), HeaderValue::from_str(header.value())?)))
+        .collect()
+}
+
+/// The HTTP client for everything on this machine.
+pub fn http_client() -> reqwest::Client {
+    // reqwest wants a TLS provider even where only plain HTTP is spoken. Another part of the process may have set it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters, as SigV4 wants it.
+pub fn encode(value: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, &RESERVED).to_string()
+}

@@ -1,0 +1,183 @@
+//! The stack as it is deployed on the emulator: where it is, what is in it, and who may call it.
+//!
+//! `cargo xtask` writes it down as a JSON file; the end-to-end tests and `cargo xtask watch` read it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::aws::{self, Answer, Aws, Credentials, Request};
+
+/// The environment variable that names the file.
+pub const STACK_VARIABLE: &str = "PRINTBELL_STACK";
+
+/// A deployed stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stack {
+    /// The one address of all AWS services, and of the API: `http://127.0.0.1:4566`.
+    pub endpoint: String,
+    /// The AWS region.
+    pub region: String,
+    /// The account's owner, who may do everything.
+    pub owner: Credentials,
+    /// An IAM user who may call the registrations API and nothing else, as an app's backend would.
+    pub backend: Credentials,
+    /// What the template puts out.
+    pub outputs: Outputs,
+    /// The functions' own names.
+    pub functions: Functions,
+    /// The simulated OctoEverywhere, `http://127.0.0.1:PORT`.
+    pub simulator: String,
+    /// The folder of what `sam build` made: `{artifacts}/WebhookFunction/bootstrap`, ….
+    pub artifacts: PathBuf,
+}
+
+/// The template's outputs, under their own names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[allow(missing_docs, reason = "template.yaml describes its outputs")]
+pub struct Outputs {
+    pub api_url: String,
+    pub topic_arn: String,
+    pub table_name: String,
+    pub fallback_queue_url: String,
+    pub dead_letter_queue_url: String,
+    pub callback_secret_arn: String,
+}
+
+/// What Lambda calls the functions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[allow(missing_docs, reason = "named as in template.yaml")]
+pub struct Functions {
+    pub webhook_function: String,
+    pub renew_function: String,
+    pub register_function: String,
+    pub redrive_function: String,
+}
+
+impl Stack {
+    /// The stack that [`STACK_VARIABLE`] points to.
+    ///
+    /// # Errors
+    /// When there is none; the text says what to run.
+    pub fn from_env() -> Result<Self> {
+        let path = std::env::var_os(STACK_VARIABLE).with_context(|| {
+            format!("{STACK_VARIABLE} isn't set: the end-to-end tests need a deployed stack; run `cargo xtask test`")
+        })?;
+        Self::read(Path::new(&path))
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't what [`Stack::write`] writes.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} isn't a stack", path.display()))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self)?;
+        std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// A client for the emulator's services, as the account's owner.
+    pub fn aws(&self) -> Aws {
+        Aws::new(&self.endpoint, &self.region, self.owner.clone())
+    }
+
+    /// A client for the stack's API.
+    pub fn api(&self) -> Api {
+        Api {
+            http: aws::http_client(),
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            host: self
+                .outputs
+                .api_url
+                .trim_start_matches("https://")
+                .trim_end_matches('/')
+                .to_owned(),
+            backend: self.backend.clone(),
+        }
+    }
+
+    /// The path of a function's binary, by the function's name in the template.
+    pub fn artifact(&self, function: &str) -> PathBuf {
+        self.artifacts.join(function).join("bootstrap")
+    }
+}
+
+/// Calls the stack's API by its own host name at the emulator's address.
+#[derive(Clone, Debug)]
+pub struct Api {
+    http: reqwest::Client,
+    endpoint: String,
+    region: String,
+    host: String,
+    backend: Credentials,
+}
+
+impl Api {
+    /// The API's host name.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// A call signed by the backend, as the registrations API wants it. `body` null is none.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
+        self.call_as(&self.backend, method, path, body).await
+    }
+
+    /// A call signed by somebody else.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn call_as(&self, who: &Credentials, method: Method, path: &str, body: &Value) -> Result<Answer> {
+        let body = if body.is_null() {
+            Bytes::new()
+        } else {
+            body.to_string().into()
+        };
+        let signature = Some(("execute-api", self.region.as_str(), who));
+        aws::send(&self.http, &self.endpoint, self.request(method, path, body), signature).await
+    }
+
+    /// A call that nobody signed, such as OctoEverywhere's.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn call_unsigned(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Answer> {
+        aws::send(
+            &self.http,
+            &self.endpoint,
+            self.request(method, path, body.into()),
+            None,
+        )
+        .await
+    }
+
+    fn request(&self, method: Method, path: &str, body: Bytes) -> Request {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Request {
+            method,
+            path: path.to_owned(),
+            host: self.host.clone(),
+            headers,
+            body,
+        }
+    }
+}
