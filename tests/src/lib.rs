@@ -1,7 +1,23 @@
-//! What the end-to-end tests stand on.
+//! What the end-to-end tests, the tests at the binary and the benchmarks stand on.
 //!
+//! On the emulator:
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
 //! - [`aws`]: a small signed client for AWS services.
+//!
+//! At the binary, without an emulator:
+//! - [`binaries`]: where the functions' binaries are.
+//! - [`runtime_api`]: starts one, hands it events as Lambda does, and looks at it from outside.
+//! - [`stub_aws`], [`stub_octoeverywhere`]: what it talks to, with every fault one may ask for.
+//! - [`http_event`]: the events of an HTTP API.
 
 pub mod aws;
+pub mod binaries;
+pub mod http_event;
+pub mod runtime_api;
+mod server;
 pub mod stack;
+pub mod stub_aws;
+pub mod stub_octoeverywhere;
+
+#[cfg(test)]
+mod self_test;

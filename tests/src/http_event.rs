@@ -1,0 +1,61 @@
+//! Events as API Gateway sends them (HTTP API, payload format 2.0).
+
+use serde_json::{Value, json};
+
+/// The callback's route.
+pub const CALLBACK_ROUTE: &str = "POST /octoeverywhere/webhook";
+
+/// A callback as it comes from OctoEverywhere; `query` is the raw query string.
+pub fn callback(query: &str, body: &str) -> Value {
+    request(CALLBACK_ROUTE, "/octoeverywhere/webhook", query, Some(body))
+}
+
+/// A request on `route` (such as `PUT /registrations/{tenantId}/{printerRef}`), sent to `path`.
+pub fn request(route: &str, path: &str, query: &str, body: Option<&str>) -> Value {
+    let method = route.split(' ').next().unwrap_or_default();
+    let template = route.split(' ').nth(1).unwrap_or_default();
+    let named = template.split('/').zip(path.split('/')).filter_map(|(name, value)| {
+        let name = name.strip_prefix('{')?.strip_suffix('}')?;
+        Some((name.to_owned(), Value::from(value)))
+    });
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {
+            "accept": "*/*",
+            "content-type": "application/json; charset=utf-8",
+            "host": "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+            "user-agent": "OctoEverywhere",
+            "x-amzn-trace-id": "Root=1-5759e988-bd862e3fe1be46a994272793",
+            "x-forwarded-for": "203.0.113.7",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "a1b2c3d4e5",
+            "domainName": "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+            "domainPrefix": "a1b2c3d4e5",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7",
+                "userAgent": "OctoEverywhere",
+            },
+            "requestId": "Ux1Xwh3zliAEMsw=",
+            "routeKey": route,
+            "stage": "$default",
+            "time": "24/Nov/2026:10:00:00 +0000",
+            "timeEpoch": 1_795_514_400_000_i64,
+        },
+        "pathParameters": Value::Object(named.collect()),
+        "isBase64Encoded": false,
+    });
+    if let Some(body) = body {
+        event["body"] = body.into();
+    }
+    event
+}

@@ -1,0 +1,69 @@
+//! Secrets Manager: one secret with its versions and stages.
+
+use serde_json::{Value, json};
+
+use super::{Said, Service};
+
+/// A version of the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretVersion {
+    /// Its id, a UUID.
+    pub id: String,
+    /// What it holds.
+    pub secret: String,
+}
+
+/// The secret: whatever name it is asked for by.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// Stage `AWSCURRENT`.
+    pub current: Option<SecretVersion>,
+    /// Stage `AWSPREVIOUS`.
+    pub previous: Option<SecretVersion>,
+}
+
+impl Secrets {
+    /// Makes this the current version, and the one that was it the previous one.
+    pub fn rotate(&mut self, id: &str, secret: &str) {
+        self.previous = self.current.replace(SecretVersion {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        });
+    }
+}
+
+pub(super) fn work(secrets: &Secrets, action: &str, body: &[u8]) -> Said {
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    if action != "GetSecretValue" {
+        return Said::error(
+            Service::SecretsManager,
+            400,
+            "UnknownOperationException",
+            "the stub only reads",
+        );
+    }
+    let staged = [(&secrets.current, "AWSCURRENT"), (&secrets.previous, "AWSPREVIOUS")];
+    let mut staged = staged
+        .into_iter()
+        .filter_map(|(version, stage)| Some((version.as_ref()?, stage)));
+    let found = match (request["VersionId"].as_str(), request["VersionStage"].as_str()) {
+        (Some(id), _) => staged.find(|(version, _)| version.id == id),
+        (None, stage) => staged.find(|(_, known)| *known == stage.unwrap_or("AWSCURRENT")),
+    };
+    match found {
+        Some((version, stage)) => Said::json(&json!({
+            "ARN": request["SecretId"],
+            "Name": "callback-key",
+            "CreatedDate": 1_795_000_000.0,
+            "VersionId": version.id,
+            "SecretString": version.secret,
+            "VersionStages": [stage],
+        })),
+        None => Said::error(
+            Service::SecretsManager,
+            400,
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret value for staging label.",
+        ),
+    }
+}

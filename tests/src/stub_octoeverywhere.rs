@@ -1,0 +1,211 @@
+//! A pretend OctoEverywhere for load: answers at once or after a settable time, and counts. For its rules use the
+//! simulator.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::server::{Reply, Request, Server, answer, hang};
+
+/// How a call is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With this status (OctoEverywhere's go up to 613).
+    Status(u16),
+    /// With 429 and `Retry-After` in seconds.
+    RetryAfter(u32),
+    /// Never.
+    Hang,
+    /// The connection is reset, and nothing done.
+    Refused,
+    /// The work is done, and the connection dropped.
+    LostAnswer,
+}
+
+/// One call that came in.
+#[derive(Clone, Debug)]
+pub struct AppCall {
+    /// The API's name, such as `SetNotificationWebhook`.
+    pub api: String,
+    /// From the header, or the body.
+    pub app_token: String,
+    /// The body (`null` where there is none).
+    pub body: Value,
+    /// When it had arrived.
+    pub at: Instant,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls so far.
+    pub calls: u64,
+    /// Calls that are being answered now.
+    pub in_flight: u64,
+    /// The most that were at once.
+    pub most_in_flight: u64,
+}
+
+/// The stub. It stops when it is dropped.
+pub struct StubOctoEverywhere {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    latency: Duration,
+    outcome: Outcome,
+    outcomes: HashMap<String, Outcome>,
+    load: Load,
+    forgetful: bool,
+    calls: Vec<AppCall>,
+    /// What it holds: by token, the body of the last SetNotificationWebhook that worked.
+    webhooks: HashMap<String, Value>,
+}
+
+impl StubOctoEverywhere {
+    /// Starts the stub on a free port; it answers 200, at once.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start() -> Result<Self> {
+        let state = Arc::new(Mutex::new(State {
+            latency: Duration::ZERO,
+            outcome: Outcome::Status(200),
+            outcomes: HashMap::new(),
+            load: Load::default(),
+            forgetful: false,
+            calls: Vec::new(),
+            webhooks: HashMap::new(),
+        }));
+        let server = {
+            let state = Arc::clone(&state);
+            Server::start(move |request| reply(Arc::clone(&state), request)).await?
+        };
+        Ok(Self { server, state })
+    }
+
+    /// What `OCTOEVERYWHERE_URL` has to be.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Every answer takes this long.
+    pub fn set_latency(&self, latency: Duration) {
+        self.state().latency = latency;
+    }
+
+    /// How everyone is answered.
+    pub fn set_outcome(&self, outcome: Outcome) {
+        self.state().outcome = outcome;
+    }
+
+    /// How calls with this token are answered, whatever the others get.
+    pub fn set_outcome_for(&self, app_token: &str, outcome: Outcome) {
+        self.state().outcomes.insert(app_token.to_owned(), outcome);
+    }
+
+    /// The load so far.
+    pub fn load(&self) -> Load {
+        self.state().load
+    }
+
+    /// The calls so far, in order.
+    pub fn calls(&self) -> Vec<AppCall> {
+        self.state().calls.clone()
+    }
+
+    /// Forgets the calls and begins to count anew.
+    pub fn reset(&self) {
+        let mut state = self.state();
+        let in_flight = state.load.in_flight;
+        state.load = Load {
+            in_flight,
+            most_in_flight: in_flight,
+            calls: 0,
+        };
+        state.calls.clear();
+    }
+
+    /// Counts, but keeps no calls from now on (for benchmarks and long runs).
+    pub fn record_nothing(&self) {
+        self.state().forgetful = true;
+    }
+
+    /// What it holds for a token: the body of the last SetNotificationWebhook that worked.
+    pub fn webhook(&self, app_token: &str) -> Option<Value> {
+        self.state().webhooks.get(app_token).cloned()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts a call out again, also one whose caller went away.
+struct InFlight(Arc<Mutex<State>>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        lock(&self.0).load.in_flight -= 1;
+    }
+}
+
+async fn reply(state: Arc<Mutex<State>>, request: Request) -> Reply {
+    let path = request.target.split('?').next().unwrap_or_default();
+    let api = path.strip_prefix("/api/appconnection/").unwrap_or_default().to_owned();
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let header = request.headers.get("AppToken").and_then(|token| token.to_str().ok());
+    let Some(app_token) = header.or(body["AppToken"].as_str()).map(str::to_owned) else {
+        return answer(400, "application/json", r#"{"Error":"no AppToken"}"#);
+    };
+    let (latency, outcome) = {
+        let mut state = lock(&state);
+        let State { load, .. } = &mut *state;
+        load.calls += 1;
+        load.in_flight += 1;
+        load.most_in_flight = load.most_in_flight.max(load.in_flight);
+        let outcome = state.outcomes.get(&app_token).copied().unwrap_or(state.outcome);
+        if matches!(outcome, Outcome::Status(200) | Outcome::LostAnswer) && !state.forgetful {
+            match api.as_str() {
+                "SetNotificationWebhook" => drop(state.webhooks.insert(app_token.clone(), body.clone())),
+                "DeleteNotificationWebhook" => drop(state.webhooks.remove(&app_token)),
+                _ => {}
+            }
+        }
+        if !state.forgetful {
+            state.calls.push(AppCall {
+                api,
+                app_token,
+                body,
+                at: Instant::now(),
+            });
+        }
+        (state.latency, outcome)
+    };
+    let _in_flight = InFlight(Arc::clone(&state));
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    match outcome {
+        Outcome::Status(200) => answer(200, "application/json", "{}"),
+        Outcome::Status(status) => answer(status, "application/json", r#"{"Error":"as asked for"}"#),
+        Outcome::RetryAfter(seconds) => {
+            let mut reply = answer(429, "application/json", r#"{"Error":"too many"}"#);
+            if let Reply::Answer(response) = &mut reply {
+                response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+            }
+            reply
+        }
+        Outcome::Hang => hang().await,
+        Outcome::Refused => Reply::Reset,
+        Outcome::LostAnswer => Reply::Drop,
+    }
+}
