@@ -1,0 +1,77 @@
+//! What an app wants OctoEverywhere to hold for one printer.
+
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+use crate::metadata::Metadata;
+
+/// What OctoEverywhere is to hold: SetNotificationWebhook's parameters, as far as the app chooses them.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The App Connection's token.
+    pub token: AppToken,
+    /// Which events are to be delivered.
+    pub events: EventFilter,
+    /// What rides in the callback URL.
+    pub metadata: Metadata,
+}
+
+/// The longest AppToken that is accepted, in bytes. OctoEverywhere documents no length; this fits a header.
+pub const MAX_TOKEN_LENGTH: usize = 1024;
+
+/// The bearer credential of one App Connection, which OctoEverywhere shows once and never again. It can't be printed.
+#[derive(Debug, Clone)]
+pub struct AppToken(SecretString);
+
+/// Why a text can't be an [`AppToken`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("must be 1 to 1024 visible ASCII characters without spaces")]
+pub struct InvalidAppToken;
+
+impl AppToken {
+    /// The token itself, for the call to OctoEverywhere and for the table: nowhere else.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl TryFrom<SecretString> for AppToken {
+    type Error = InvalidAppToken;
+
+    fn try_from(token: SecretString) -> Result<Self, InvalidAppToken> {
+        let text = token.expose_secret();
+        if (1..=MAX_TOKEN_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(token))
+        } else {
+            Err(InvalidAppToken)
+        }
+    }
+}
+
+/// Which event types are to be delivered, in ascending order; empty means all of them (`InclusiveEventTypesFilter`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter(Vec<u16>);
+
+/// A number that can't be in an [`EventFilter`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be from 1 to 65535, not {0}")]
+pub struct InvalidEventType(pub i64);
+
+impl EventFilter {
+    /// The filter for these event types; repeated ones count once.
+    pub fn new(types: impl IntoIterator<Item = i64>) -> Result<Self, InvalidEventType> {
+        let check = |number| match u16::try_from(number) {
+            Ok(valid) if valid > 0 => Ok(valid),
+            _ => Err(InvalidEventType(number)),
+        };
+        let mut types = types.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        types.sort_unstable();
+        types.dedup();
+        Ok(Self(types))
+    }
+
+    /// The event types, ascending; empty means all.
+    pub fn types(&self) -> &[u16] {
+        &self.0
+    }
+}

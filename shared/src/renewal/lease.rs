@@ -1,0 +1,80 @@
+//! One caller at a time for each registration.
+
+use super::{Call, CallKind, EpochSeconds, Lease, MAX_CLOCK_SKEW, Renewal, Status};
+
+impl Renewal {
+    /// The row with a lease until `deadline` (the caller's own), if there is something to do and nobody does it.
+    ///
+    /// `None`: not due, or somebody holds the lease, or revoked. What the index said may be old, so this is asked of the
+    /// row as it was read from the table.
+    pub fn lease(&self, now: EpochSeconds, deadline: EpochSeconds) -> Option<Self> {
+        let wanted = self.announcement.is_some() || self.is_due(now);
+        (wanted && self.is_free(now)).then(|| self.next().with_lease(deadline))
+    }
+
+    /// What the holder of the lease must call now; `None`: nothing.
+    pub fn call(&self, now: EpochSeconds) -> Option<Call> {
+        let lease = self.lease.filter(|_| self.is_due(now))?;
+        let kind = if self.status == Status::Deleting {
+            CallKind::Delete
+        } else {
+            CallKind::Set
+        };
+        Some(Call {
+            lease: lease.id,
+            version: self.version,
+            kind,
+            started: now,
+        })
+    }
+
+    /// The row without the lease, for a holder that runs out of time: due again at once. `None`: the lease isn't theirs
+    /// any more, and there is nothing to write.
+    pub fn release(&self, lease: u64) -> Option<Self> {
+        self.is_held_by(lease).then(|| Self {
+            lease: None,
+            ..self.next()
+        })
+    }
+
+    /// The row after its announcement was published by the holder of `lease`. If it is due as well, the lease stays for
+    /// the call; otherwise it is given back. `None`: the lease isn't theirs any more, and there is nothing to write.
+    pub fn announced(&self, lease: u64, now: EpochSeconds) -> Option<Self> {
+        self.is_held_by(lease).then(|| Self {
+            announcement: None,
+            lease: self.lease.filter(|_| self.is_due(now)),
+            ..self.next()
+        })
+    }
+
+    /// Whether nobody may be calling: there is no lease, or even the slowest clock is past its end.
+    pub(super) fn is_free(&self, now: EpochSeconds) -> bool {
+        self.lease.is_none_or(|lease| lease.until + MAX_CLOCK_SKEW <= now)
+    }
+
+    pub(super) fn is_held_by(&self, lease: u64) -> bool {
+        self.lease.is_some_and(|held| held.id == lease)
+    }
+
+    fn is_due(&self, now: EpochSeconds) -> bool {
+        self.status != Status::Revoked && self.due.is_some_and(|due| due <= now)
+    }
+
+    /// The row for the next write.
+    pub(super) fn next(&self) -> Self {
+        Self {
+            revision: self.revision + 1,
+            ..*self
+        }
+    }
+
+    pub(super) fn with_lease(self, until: EpochSeconds) -> Self {
+        Self {
+            lease: Some(Lease {
+                id: self.revision,
+                until,
+            }),
+            ..self
+        }
+    }
+}
