@@ -341,3 +341,36 @@ pub fn encode(value: &str) -> String {
     const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(value, &RESERVED).to_string()
 }
+
+/// The texts of every element of this name in an answer of the Query protocol, in order.
+pub fn xml_texts(xml: &str, element: &str) -> Vec<String> {
+    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+    xml.split(&open)
+        .skip(1)
+        .filter_map(|rest| rest.split_once(&close))
+        .map(|(text, _)| {
+            text.replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&quot;", "\"")
+                .replace("&amp;", "&")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_from_xml() {
+        let xml = "<r><m><Key>a</Key><Value>1 &lt; 2 &amp;&amp; x</Value></m><m><Key>b</Key><Value></Value></m></r>";
+        assert_eq!(xml_texts(xml, "Key"), ["a", "b"]);
+        assert_eq!(xml_texts(xml, "Value"), ["1 < 2 && x", ""]);
+        assert_eq!(xml_texts(xml, "Other"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn everything_but_unreserved_characters_is_encoded() {
+        assert_eq!(encode("a-b.c_d~1/é +"), "a-b.c_d~1%2F%C3%A9%20%2B");
+    }
+}

@@ -8,6 +8,7 @@
 //! the connection is accepted, and reset once the request tells which service it is for.
 
 mod dynamodb;
+mod expression;
 mod secrets;
 mod sns;
 mod sqs;
