@@ -109,6 +109,10 @@ impl Chronicle {
         self.figures.ever_inactive |= webhook.is_some_and(|webhook| webhook.dead_since(now).is_some());
     }
 
+    pub(crate) fn sets(&self) -> u64 {
+        self.figures.sets
+    }
+
     pub(crate) fn figures(&self, webhook: Option<&Webhook>, now: Timestamp) -> History {
         let dead = webhook.is_some_and(|webhook| webhook.dead_since(now).is_some());
         History {

@@ -65,11 +65,15 @@ pub(crate) fn random_print_id() -> String {
     random_hex::<16>()
 }
 
+#[expect(
+    clippy::expect_used,
+    reason = "the operating system's randomness is there from boot on"
+)]
 fn random_hex<const BYTES: usize>() -> String {
     let mut bytes = [0; BYTES];
     SystemRandom::new()
         .fill(&mut bytes)
-        .expect("the operating system's randomness is there from boot on");
+        .expect("the system gives random bytes");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

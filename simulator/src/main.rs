@@ -1,2 +1,49 @@
-//! To come.
-fn main() {}
+//! `simulator`: a pretend OctoEverywhere. Its URL goes to standard output once it takes calls.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use printbell_simulator::{DeliverVia, Options, Simulator};
+
+/// A strict stand-in for OctoEverywhere: takes webhooks, calls them, and does what /control asks for.
+#[derive(Parser)]
+#[command(name = "simulator", version)]
+struct Arguments {
+    /// Where to listen; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8600")]
+    listen: SocketAddr,
+
+    /// Take http:// webhook URLs, too; the service takes https:// only
+    #[arg(long)]
+    allow_http: bool,
+
+    /// Take every token for an App Connection; otherwise only those that POST /control/printers issued, and 603 for
+    /// the rest
+    #[arg(long)]
+    any_token: bool,
+
+    /// Send every delivery to this address in plain HTTP, whatever its URL; Host, path and query stay the URL's own
+    #[arg(long, value_name = "http://HOST:PORT")]
+    deliver_via: Option<DeliverVia>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Arguments {
+        listen,
+        allow_http,
+        any_token,
+        deliver_via,
+    } = Arguments::parse();
+    let options = Options {
+        listen,
+        allow_http,
+        any_token,
+        deliver_via,
+        ..Options::default()
+    };
+    let simulator = Simulator::start(options).await?;
+    println!("{}", simulator.url());
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

@@ -1,13 +1,15 @@
 //! A webhook's URL: strictly checked once, then stored and called byte for byte.
 
-use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
 /// A URL that can be called exactly as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WebhookUrl {
     text: String,
-    uri: Uri,
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    /// What a request asks for: path and query, byte for byte.
+    pub(crate) target: PathAndQuery,
 }
 
 /// Which URLs may be set.
@@ -26,34 +28,35 @@ impl WebhookUrl {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err("it must be an absolute URL, https://…".to_owned());
         };
-        let secure = scheme.eq_ignore_ascii_case("https");
-        let plain = scheme.eq_ignore_ascii_case("http");
-        if !secure && !(plain && schemes == Schemes::HttpToo) {
-            return Err(format!("it must be an https URL, not {scheme}"));
-        }
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "https" => Scheme::HTTPS,
+            "http" if schemes == Schemes::HttpToo => Scheme::HTTP,
+            _ => return Err(format!("it must be an https URL, not {scheme}")),
+        };
         check_characters(text)?;
         let path_from = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at(path_from);
-        check_authority(authority)?;
-
-        let uri: Uri = text
-            .parse()
-            .map_err(|error| format!("it isn't a usable URL: {error}"))?;
-        let url = Self {
-            text: text.to_owned(),
-            uri,
-        };
-        // Every URL that passed the checks is called as it stands; should the parser ever disagree, say so rather than
-        // call another.
-        let expected = if target.starts_with('/') {
-            target.to_owned()
+        let (authority_text, rest) = rest.split_at(path_from);
+        check_authority(authority_text)?;
+        let target_text = if rest.starts_with('/') {
+            rest.to_owned()
         } else {
-            format!("/{target}")
+            format!("/{rest}")
         };
-        if url.target().as_str() != expected || url.uri.authority().map(Authority::as_str) != Some(authority) {
+
+        let unusable = |error: http::uri::InvalidUri| format!("it isn't a usable URL: {error}");
+        let authority: Authority = authority_text.parse().map_err(unusable)?;
+        let target: PathAndQuery = target_text.parse().map_err(unusable)?;
+        // What passed the checks is called as it stands; should the parser ever disagree, say so rather than call
+        // another URL.
+        if authority.as_str() != authority_text || target.as_str() != target_text {
             return Err("it can't be called exactly as given".to_owned());
         }
-        Ok(url)
+        Ok(Self {
+            text: text.to_owned(),
+            scheme,
+            authority,
+            target,
+        })
     }
 
     /// As it was set.
@@ -61,38 +64,13 @@ impl WebhookUrl {
         &self.text
     }
 
-    /// Where a request goes when nothing leads it elsewhere.
-    pub(crate) fn origin(&self) -> (Scheme, Authority) {
-        let parts = self.uri.clone().into_parts();
-        (
-            parts.scheme.expect("`read` saw a scheme"),
-            parts.authority.expect("`read` saw an authority"),
-        )
-    }
-
     /// The `Host` header: the URL's own host, and its port unless the scheme implies it.
-    pub(crate) fn host(&self) -> String {
-        let host = self.uri.host().unwrap_or_default();
-        let implied = if self.uri.scheme() == Some(&Scheme::HTTPS) {
-            443
-        } else {
-            80
-        };
-        match self.uri.port_u16() {
-            Some(port) if port != implied => format!("{host}:{port}"),
-            _ => host.to_owned(),
+    pub(crate) fn host(&self) -> &str {
+        let implied = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
+        match self.authority.port_u16() {
+            Some(port) if port != implied => self.authority.as_str(),
+            _ => self.authority.host(),
         }
-    }
-
-    /// The request target: path and query, byte for byte.
-    pub(crate) fn target(&self) -> PathAndQuery {
-        let given = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let whole = if given.starts_with('/') {
-            given.to_owned()
-        } else {
-            format!("/{given}")
-        };
-        whole.parse().expect("a slash before a good query leaves it good")
     }
 }
 
@@ -172,7 +150,7 @@ mod tests {
         ] {
             let read = WebhookUrl::read(url, Schemes::HttpToo).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(read.as_str(), url);
-            assert_eq!(read.target().as_str(), target, "{url}");
+            assert_eq!(read.target.as_str(), target, "{url}");
             assert_eq!(read.host(), host, "{url}");
         }
     }
