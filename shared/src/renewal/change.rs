@@ -31,53 +31,41 @@ impl Renewal {
     /// A new wish. It is written before OctoEverywhere is called, so that a crash at any point is finished by renew.
     pub fn put(existing: Option<&Self>, now: EpochSeconds, deadline: EpochSeconds) -> Change<Self> {
         let Some(existing) = existing else {
+            let revision = (now.0.max(0) as u64) << 20;
             let born = Self {
-                revision: (now.0.max(0) as u64) << 20,
-                version: 1,
-                due: Some(now),
+                revision,
                 ..Self::default()
             };
-            return Change::Apply(born.with_lease(deadline));
+            return born.wish_anew(now).take_over(now, deadline);
         };
-        let row = Self {
-            status: match existing.status {
-                Status::Revoked | Status::Deleting => Status::Pending,
-                status => status,
-            },
-            fallback: existing.fallback.or(Some(existing.status)),
-            ..existing.wishing(now)
-        };
+        let mut row = existing.next().wish_anew(now);
+        row.fallback = existing.fallback.or(Some(existing.status));
+        if matches!(existing.status, Status::Revoked | Status::Deleting) {
+            row.status = Status::Pending;
+        }
         row.take_over(now, deadline)
     }
 
     /// The wish that it be deleted.
     pub fn delete(&self, now: EpochSeconds, deadline: EpochSeconds) -> Change<Self> {
-        match self.status {
-            Status::Revoked => Change::Remove,
-            Status::Deleting => Self {
-                due: Some(now),
-                ..self.next()
-            }
-            .take_over(now, deadline),
-            _ => Self {
-                status: Status::Deleting,
-                fallback: None,
-                ..self.wishing(now)
-            }
-            .take_over(now, deadline),
-        }
+        let mut row = match self.status {
+            Status::Revoked => return Change::Remove,
+            Status::Deleting => return self.renew_now(now, deadline),
+            Status::Pending | Status::Active | Status::Suspended => self.next().wish_anew(now),
+        };
+        row.status = Status::Deleting;
+        row.fallback = None;
+        row.take_over(now, deadline)
     }
 
     /// The same wish once more, now.
     pub fn renew_now(&self, now: EpochSeconds, deadline: EpochSeconds) -> Change<Self> {
-        match self.status {
-            Status::Revoked => Change::Revoked,
-            _ => Self {
-                due: Some(now),
-                ..self.next()
-            }
-            .take_over(now, deadline),
+        if self.status == Status::Revoked {
+            return Change::Revoked;
         }
+        let mut row = self.next();
+        row.due = Some(now);
+        row.take_over(now, deadline)
     }
 
     /// The same wish once more, at `at` the latest. `None`: nothing to write, because it is due by then or never called.
@@ -85,29 +73,22 @@ impl Renewal {
         if matches!(self.status, Status::Revoked | Status::Deleting) {
             return None;
         }
-        if self.is_free(now) {
-            let later = self.due.is_none_or(|due| at < due);
-            return later.then(|| Self {
-                due: Some(at),
-                ..self.next()
-            });
+        let sooner = |planned: Option<EpochSeconds>| Some(planned.map_or(at, |planned| planned.min(at)));
+        let mut row = self.next();
+        row.due = sooner(self.due);
+        if !self.is_free(now) {
+            row.reapply = sooner(self.reapply);
         }
-        let later = self.reapply.is_none_or(|planned| at < planned);
-        later.then(|| Self {
-            reapply: Some(at),
-            ..self.next()
-        })
+        (row.due != self.due || row.reapply != self.reapply).then_some(row)
     }
 
     /// The row with a new version of its wish, due at once, and with none of the failures of the old one.
-    fn wishing(&self, now: EpochSeconds) -> Self {
-        Self {
-            version: self.version + 1,
-            due: Some(now),
-            attempts: 0,
-            refusals: None,
-            ..self.next()
-        }
+    fn wish_anew(mut self, now: EpochSeconds) -> Self {
+        self.version += 1;
+        self.due = Some(now);
+        self.attempts = 0;
+        self.refusals = None;
+        self
     }
 
     fn take_over(self, now: EpochSeconds, deadline: EpochSeconds) -> Change<Self> {

@@ -12,9 +12,9 @@ impl Renewal {
         (wanted && self.is_free(now)).then(|| self.next().with_lease(deadline))
     }
 
-    /// What the holder of the lease must call now; `None`: nothing.
+    /// What the holder of the lease must call now; `None`: nothing, and nobody holds a lease.
     pub fn call(&self, now: EpochSeconds) -> Option<Call> {
-        let lease = self.lease.filter(|_| self.is_due(now))?;
+        let lease = self.lease.filter(|_| self.is_due_to_holder(now))?;
         let kind = if self.status == Status::Deleting {
             CallKind::Delete
         } else {
@@ -31,20 +31,20 @@ impl Renewal {
     /// The row without the lease, for a holder that runs out of time: due again at once. `None`: the lease isn't theirs
     /// any more, and there is nothing to write.
     pub fn release(&self, lease: u64) -> Option<Self> {
-        self.is_held_by(lease).then(|| Self {
-            lease: None,
-            ..self.next()
-        })
+        let mut row = self.is_held_by(lease).then(|| self.next())?;
+        row.lease = None;
+        Some(row)
     }
 
     /// The row after its announcement was published by the holder of `lease`. If it is due as well, the lease stays for
     /// the call; otherwise it is given back. `None`: the lease isn't theirs any more, and there is nothing to write.
     pub fn announced(&self, lease: u64, now: EpochSeconds) -> Option<Self> {
-        self.is_held_by(lease).then(|| Self {
-            announcement: None,
-            lease: self.lease.filter(|_| self.is_due(now)),
-            ..self.next()
-        })
+        let mut row = self.is_held_by(lease).then(|| self.next())?;
+        row.announcement = None;
+        if !self.is_due_to_holder(now) {
+            row.lease = None;
+        }
+        Some(row)
     }
 
     /// Whether nobody may be calling: there is no lease, or even the slowest clock is past its end.
@@ -60,21 +60,23 @@ impl Renewal {
         self.status != Status::Revoked && self.due.is_some_and(|due| due <= now)
     }
 
-    /// The row for the next write.
-    pub(super) fn next(&self) -> Self {
-        Self {
-            revision: self.revision + 1,
-            ..*self
-        }
+    /// Whether the holder of the lease must call. The wish may have come from a host whose clock is ahead, so what is due
+    /// within the skew is due.
+    fn is_due_to_holder(&self, now: EpochSeconds) -> bool {
+        self.is_due(now + MAX_CLOCK_SKEW)
     }
 
-    pub(super) fn with_lease(self, until: EpochSeconds) -> Self {
-        Self {
-            lease: Some(Lease {
-                id: self.revision,
-                until,
-            }),
-            ..self
-        }
+    /// The row for the next write.
+    pub(super) fn next(mut self) -> Self {
+        self.revision += 1;
+        self
+    }
+
+    pub(super) fn with_lease(mut self, until: EpochSeconds) -> Self {
+        self.lease = Some(Lease {
+            id: self.revision,
+            until,
+        });
+        self
     }
 }

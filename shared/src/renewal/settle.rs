@@ -1,5 +1,7 @@
 //! What an answer means.
 
+use jiff::SignedDuration;
+
 use super::backoff::honoured;
 use super::{
     Announcement, Answer, Call, CallKind, EpochSeconds, Key, REFUSALS_SPAN, REFUSALS_TO_BELIEVE, Refusals, Renewal,
@@ -57,167 +59,128 @@ impl Renewal {
     /// What to write after OctoEverywhere answered `call`; `self` is the row as it was leased, or, if writing that failed its
     /// condition, as it was read afresh.
     pub fn settle(&self, key: Key, call: &Call, answer: &Answer, now: EpochSeconds) -> Settlement<Self> {
-        if !self.is_held_by(call.lease) {
-            return Settlement::Lost;
+        if let Some(moot) = self.moot(call) {
+            return moot;
         }
-        if self.version != call.version {
-            return Settlement::Changed;
-        }
-        let row = Self {
-            lease: None,
-            ..self.next()
+        let mut row = self.next();
+        row.lease = None;
+        let outcome = match (answer, call.kind) {
+            (Answer::Applied, CallKind::Set) => row.renewed(key, call),
+            (Answer::Applied, CallKind::Delete) => return Settlement::Remove(Outcome::Deleted),
+            (Answer::Temporary { retry_after, .. }, _) => row.failed(key, *retry_after, now),
+            (Answer::Suspended, _) => row.suspended(key, now),
+            (Answer::Refused, kind) if row.believes_another_refusal(now) => match kind {
+                CallKind::Delete => return Settlement::Remove(Outcome::Deleted),
+                CallKind::Set => row.refused_for_good(now),
+            },
+            (Answer::Refused, _) => row.refused(key, now),
         };
-        match (call.kind, answer) {
-            (CallKind::Set, Answer::Applied) => row.renewed(key, call).turned(Status::Active, self, now),
-            (CallKind::Delete, Answer::Applied) => return Settlement::Remove(Outcome::Deleted),
-            (_, Answer::Temporary { retry_after, .. }) => {
-                let row = row.failed();
-                let delay = retry_after.map_or_else(|| key.retry_delay(row.attempts), honoured);
-                (
-                    Self {
-                        due: Some(now + delay),
-                        ..row
-                    },
-                    Outcome::Temporary,
-                )
-            }
-            (kind, Answer::Suspended) => {
-                let row = Self {
-                    refusals: None,
-                    ..row.failed()
-                };
-                let delay = key.suspended_delay(row.attempts, now, row.expires_at());
-                let row = Self {
-                    due: Some(now + delay),
-                    ..row
-                };
-                match kind {
-                    CallKind::Set => row.turned(Status::Suspended, self, now),
-                    CallKind::Delete => (row, Outcome::Suspended),
-                }
-            }
-            (kind, Answer::Refused) => {
-                let row = row.failed().refused(now);
-                match kind {
-                    _ if !row.believes_refusal(now) => (
-                        Self {
-                            due: Some(now + key.retry_delay(row.attempts)),
-                            ..row
-                        },
-                        Outcome::Refused,
-                    ),
-                    CallKind::Delete => return Settlement::Remove(Outcome::Deleted),
-                    CallKind::Set => match row.fallback {
-                        Some(status) => (row.restored(status, None, now), Outcome::Restored),
-                        None => Self {
-                            due: None,
-                            reapply: None,
-                            ..row
-                        }
-                        .turned(Status::Revoked, self, now),
-                    },
-                }
-            }
+        let is_news = row.status != self.status && row.status != Status::Deleting;
+        if is_news {
+            row.announcement = Some(Announcement {
+                status: row.status,
+                at: now,
+            });
+            row.lease = self.lease;
         }
-        .into()
+        Settlement::Write(row, outcome)
     }
 
     /// What to write after OctoEverywhere refused a PUT in the PUT's own call, which the app is told as `422`: the row is
     /// again what `existing`, the row that the PUT found, was; a new row is removed.
     pub fn withdraw(&self, call: &Call, existing: Option<&Self>, now: EpochSeconds) -> Settlement<Self> {
-        if !self.is_held_by(call.lease) {
-            return Settlement::Lost;
-        }
-        if self.version != call.version {
-            return Settlement::Changed;
+        if let Some(moot) = self.moot(call) {
+            return moot;
         }
         let Some(existing) = existing else {
             return Settlement::Remove(Outcome::Withdrawn);
         };
-        let row = Self {
-            lease: None,
-            attempts: existing.attempts,
-            refusals: existing.refusals,
-            ..self.next()
-        };
-        Settlement::Write(row.restored(existing.status, existing.fallback, now), Outcome::Restored)
+        let mut row = self.next();
+        row.lease = None;
+        row.attempts = existing.attempts;
+        row.refusals = existing.refusals;
+        row.fallback = existing.fallback;
+        row.go_back(existing.status, now);
+        Settlement::Write(row, Outcome::Restored)
     }
 
-    fn renewed(self, key: Key, call: &Call) -> Self {
+    /// What to do with an answer that says nothing about the present wish, or that isn't the caller's to write down.
+    fn moot(&self, call: &Call) -> Option<Settlement<Self>> {
+        match () {
+            () if !self.is_held_by(call.lease) => Some(Settlement::Lost),
+            () if self.version != call.version => Some(Settlement::Changed),
+            () => None,
+        }
+    }
+
+    fn renewed(&mut self, key: Key, call: &Call) -> Outcome {
         let slot = key.next_slot(call.started);
-        let again = self.reapply.filter(|at| *at > call.started);
-        Self {
-            applied: Some(call.version),
-            renewed_at: Some(call.started),
-            due: Some(again.map_or(slot, |at| at.min(slot))),
-            attempts: 0,
-            refusals: None,
-            fallback: None,
-            reapply: None,
-            ..self
-        }
+        let reapply = self.reapply.filter(|at| *at > call.started);
+        self.status = Status::Active;
+        self.applied = Some(call.version);
+        self.renewed_at = Some(call.started);
+        self.due = Some(reapply.map_or(slot, |at| at.min(slot)));
+        self.attempts = 0;
+        self.refusals = None;
+        self.fallback = None;
+        self.reapply = None;
+        Outcome::Renewed
     }
 
-    fn failed(self) -> Self {
-        Self {
-            attempts: self.attempts.saturating_add(1),
-            ..self
-        }
+    fn failed(&mut self, key: Key, retry_after: Option<SignedDuration>, now: EpochSeconds) -> Outcome {
+        self.attempts = self.attempts.saturating_add(1);
+        let wait = retry_after.map_or_else(|| key.retry_delay(self.attempts), honoured);
+        self.due = Some(now + wait);
+        Outcome::Temporary
     }
 
-    fn refused(self, now: EpochSeconds) -> Self {
-        let Refusals { count, first } = self.refusals.unwrap_or(Refusals { count: 0, first: now });
-        Self {
-            refusals: Some(Refusals {
-                count: count.saturating_add(1),
-                first,
-            }),
-            ..self
+    /// A 605 also says that the App Connection exists: earlier refusals are disproved.
+    fn suspended(&mut self, key: Key, now: EpochSeconds) -> Outcome {
+        if self.status != Status::Deleting {
+            self.status = Status::Suspended;
         }
+        self.attempts = self.attempts.saturating_add(1);
+        self.refusals = None;
+        self.due = Some(now + key.suspended_delay(self.attempts, now, self.expires_at()));
+        Outcome::Suspended
     }
 
-    fn believes_refusal(&self, now: EpochSeconds) -> bool {
+    fn refused(&mut self, key: Key, now: EpochSeconds) -> Outcome {
+        let first = self.refusals.map_or(now, |refusals| refusals.first);
+        let count = self.refusals.map_or(0, |refusals| refusals.count).saturating_add(1);
+        self.refusals = Some(Refusals { count, first });
+        self.failed(key, None, now);
+        Outcome::Refused
+    }
+
+    fn believes_another_refusal(&self, now: EpochSeconds) -> bool {
         self.refusals
-            .is_some_and(|refusals| refusals.count >= REFUSALS_TO_BELIEVE && now - refusals.first >= REFUSALS_SPAN)
+            .is_some_and(|earlier| earlier.count + 1 >= REFUSALS_TO_BELIEVE && now - earlier.first >= REFUSALS_SPAN)
     }
 
-    /// The row with its earlier wish, which OctoEverywhere is asked to confirm at once, unless it was revoked already.
-    fn restored(self, status: Status, fallback: Option<Status>, now: EpochSeconds) -> Self {
-        Self {
-            status,
-            fallback,
-            version: self.version + 1,
-            due: (status != Status::Revoked).then_some(now),
-            ..self
+    fn refused_for_good(&mut self, now: EpochSeconds) -> Outcome {
+        self.attempts = 0;
+        self.refusals = None;
+        match self.fallback.take() {
+            None => {
+                self.status = Status::Revoked;
+                self.due = None;
+                self.reapply = None;
+                Outcome::Revoked
+            }
+            Some(status) => {
+                let is_live = !matches!(status, Status::Revoked | Status::Deleting);
+                // A live one may have become suspended since.
+                self.go_back(if is_live { self.status } else { status }, now);
+                Outcome::Restored
+            }
         }
     }
 
-    /// The row with a status after a call; a change is announced, and the lease `before` it is kept until that is done.
-    fn turned(self, status: Status, before: &Self, now: EpochSeconds) -> (Self, Outcome) {
-        let outcome = match status {
-            Status::Active => Outcome::Renewed,
-            Status::Suspended => Outcome::Suspended,
-            Status::Revoked => Outcome::Revoked,
-            Status::Pending | Status::Deleting => Outcome::Temporary,
-        };
-        if status == before.status {
-            return (self, outcome);
-        }
-        let announcement = Some(Announcement { status, at: now });
-        (
-            Self {
-                status,
-                announcement,
-                lease: before.lease,
-                ..self
-            },
-            outcome,
-        )
-    }
-}
-
-impl From<(Renewal, Outcome)> for Settlement<Renewal> {
-    fn from((row, outcome): (Renewal, Outcome)) -> Self {
-        Self::Write(row, outcome)
+    /// To the earlier wish, which OctoEverywhere is asked to confirm at once, unless it was revoked already.
+    fn go_back(&mut self, status: Status, now: EpochSeconds) {
+        self.status = status;
+        self.version += 1;
+        self.due = (status != Status::Revoked).then_some(now);
     }
 }
