@@ -9,6 +9,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -97,6 +99,28 @@ fn http_client(trust_store: TrustStore) -> Result<SharedHttpClient, NoAws> {
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .tls_context(context)
         .build_https())
+}
+
+/// Why a call failed, in a few words for the log: never the request, nor what was answered beyond code and message.
+/// (`DisplayErrorContext` prints whole answers, and an answer may be a secret.)
+pub fn explain<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(refusal) => {
+            let refusal = refusal.err();
+            format!(
+                "{}: {}",
+                refusal.code().unwrap_or("error"),
+                refusal.message().unwrap_or("no message")
+            )
+        }
+        SdkError::TimeoutError(_) => "no answer in time".into(),
+        SdkError::DispatchFailure(failure) => failure.as_connector_error().map_or_else(
+            || "not sent".into(),
+            |error| format!("not sent: {}", std::error::Error::source(error).unwrap_or(error)),
+        ),
+        SdkError::ResponseError(_) => "the answer could not be read".into(),
+        _ => "the request could not be made".into(),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! | what | where |
 //! |---|---|
 //! | who a notification is for | [`id`], [`metadata`] |
-//! | the callback URL and its token | [`callback`] |
+//! | the callback URL, its token, and the keys | [`callback`], [`query`], [`keys`] |
 //! | what OctoEverywhere sends, and what goes to SNS | [`event`], [`payload`], [`message`] |
 //! | a registration, and when it is renewed | [`registration`], [`renewal`], [`lifecycle`] |
 //! | answers to callers | [`problem`] |
@@ -17,12 +17,14 @@ pub mod clock;
 pub mod config;
 pub mod event;
 pub mod id;
+pub mod keys;
 pub mod lifecycle;
 pub mod message;
 pub mod metadata;
 pub mod octoeverywhere;
 pub mod payload;
 pub mod problem;
+pub mod query;
 pub mod registration;
 pub mod renewal;
 pub mod table;
