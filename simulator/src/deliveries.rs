@@ -126,3 +126,47 @@ impl DeliveryLog {
         self.last_id
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_deliveries_are_kept_and_found_by_number() {
+        let outcome = Outcome::NotSent {
+            reason: NotSent::NoWebhook,
+        };
+        let printer_id = PrinterId::new("p1");
+        let at = Timestamp::UNIX_EPOCH;
+        let delivery = Delivery {
+            id: 0,
+            printer_id,
+            event_type: None,
+            at,
+            body: String::new(),
+            outcome,
+        };
+        let mut log = DeliveryLog::default();
+        assert_eq!((log.after(0), log.after(9), log.last_id()), (vec![], vec![], 0));
+        for _ in 0..DELIVERIES_KEPT + 20 {
+            log.record(delivery.clone());
+        }
+        let last = DELIVERIES_KEPT as u64 + 20;
+        assert_eq!(log.last_id(), last);
+        for (after, first, count) in [
+            (0, Some(21), DELIVERIES_KEPT),
+            (20, Some(21), DELIVERIES_KEPT),
+            (21, Some(22), DELIVERIES_KEPT - 1),
+            (last - 1, Some(last), 1),
+            (last, None, 0),
+            (u64::MAX, None, 0),
+        ] {
+            let found = log.after(after);
+            assert_eq!(
+                (found.first().map(|delivery| delivery.id), found.len()),
+                (first, count),
+                "after {after}"
+            );
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The simulator as its users meet it: over HTTP, in this process and as a binary.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, in its helpers as well"
+)]
+
+mod api;
+mod binary;
+mod control;
+mod deliveries;
+mod faults;
+mod receiver;
+mod world;
