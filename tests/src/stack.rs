@@ -61,6 +61,18 @@ pub struct Functions {
     pub redrive_function: String,
 }
 
+impl Functions {
+    /// Every one of them.
+    pub fn all(&self) -> [&str; 4] {
+        [
+            &self.webhook_function,
+            &self.renew_function,
+            &self.register_function,
+            &self.redrive_function,
+        ]
+    }
+}
+
 impl Stack {
     /// The stack that [`STACK_VARIABLE`] points to.
     ///

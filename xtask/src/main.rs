@@ -1,2 +1,86 @@
-//! To come.
-fn main() {}
+//! `cargo xtask`: Printbell's own tasks. [`local`] and [`test`] are the two that everybody needs.
+//!
+//! - [`workspace`]: where things are; [`process`]: programs that end when we do; [`progress`]: what the screen shows.
+//! - [`python`], [`tools`]: the pinned tools, in environments of the project's own.
+//! - [`artifacts`], [`emulator`], [`deployment`]: the functions, built; AWS on this machine; the template, deployed there.
+//! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
+//!   [`dev_key`]: the published key of local stacks.
+
+mod artifacts;
+mod demonstration;
+mod deployment;
+mod dev_key;
+mod emulator;
+mod local;
+mod notifications;
+mod process;
+mod progress;
+mod python;
+mod test;
+mod tools;
+mod watch;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Printbell's own tasks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the whole system on this machine, with a demonstration, until Ctrl-C.
+    Local(local::Arguments),
+    /// Checks everything that must hold.
+    Test(test::Arguments),
+    /// Runs `cargo lambda watch` for the samples in `events/`, against a running `cargo xtask local`.
+    Watch(watch::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let task = Arguments::parse().task;
+    let workspace = Workspace::find();
+    let work = async {
+        match task {
+            Task::Local(arguments) => local::run(&workspace, arguments).await,
+            Task::Test(arguments) => test::run(&workspace, arguments).await,
+            Task::Watch(arguments) => watch::run(&workspace, arguments).await,
+        }
+    };
+    // Whichever way this ends, the work is dropped, and with it all that it started.
+    let result = tokio::select! {
+        result = work => result,
+        signal = interrupted() => match signal {
+            Ok(()) => return ExitCode::from(130),
+            Err(error) => Err(error.into()),
+        },
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Waits for somebody to ask us to end.
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! The functions, built as they go to AWS.
+
+use anyhow::Result;
+
+use crate::progress::Step;
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+/// The packages of the functions.
+const FUNCTIONS: [&str; 4] = ["webhook", "renew", "register", "redrive"];
+
+/// Builds the functions and lays them out where `sam deploy` looks for them.
+///
+/// `sam build` alone would do, but it compiles one function after the other and shows nothing meanwhile. So cargo-lambda
+/// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it.
+pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
+    let mut step = Step::begin("Compiling the functions for AWS (minutes at first, seconds later)");
+    let packages = FUNCTIONS.iter().flat_map(|function| ["--package", function]);
+    let compile = tools
+        .program("cargo")
+        .args(["lambda", "build", "--release"])
+        .args(packages)
+        .env("CARGO_TERM_PROGRESS_WHEN", "always")
+        .env("CARGO_TERM_PROGRESS_WIDTH", "120")
+        .current_dir(workspace.root());
+    let log = workspace.local("build.log");
+    compile
+        .run_watching(&log, |output| {
+            if let Some(progress) = Compiling::read(output) {
+                step.at(&progress.to_string());
+            }
+        })
+        .await?;
+    step.done();
+
+    let step = Step::begin("Packing them with sam");
+    let build = tools.tool("sam").args(["build"]).current_dir(workspace.root());
+    build.run_into(&workspace.local("sam-build.log")).await?;
+    step.done();
+    Ok(())
+}
+
+/// What cargo's progress bar says: `Building [==>   ] 12/163: serde, tokio`.
+#[derive(Debug, PartialEq, Eq)]
+struct Compiling {
+    done: u32,
+    of: u32,
+    now: String,
+}
+
+impl Compiling {
+    fn read(output: &str) -> Option<Self> {
+        let (_, counts) = output.split_once("] ")?;
+        let (counts, now) = counts.split_once(':').unwrap_or((counts, ""));
+        let (done, of) = counts.trim().split_once('/')?;
+        Some(Self {
+            done: done.parse().ok()?,
+            of: of.parse().ok()?,
+            now: now.trim().to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Display for Compiling {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} of {} crates; now {}", self.done, self.of, self.now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_progress_bar_is_read() {
+        let bar = "\u{1b}[1m\u{1b}[96m    Building\u{1b}[0m [=====>          ] 12/163: serde, tokio(build)    \r";
+        let read = Compiling::read(bar).unwrap();
+        assert_eq!(
+            read,
+            Compiling {
+                done: 12,
+                of: 163,
+                now: "serde, tokio(build)".to_owned()
+            }
+        );
+        assert_eq!(read.to_string(), "12 of 163 crates; now serde, tokio(build)");
+    }
+
+    #[test]
+    fn other_output_is_no_progress() {
+        for line in [
+            "   Compiling serde v1.0.0\n",
+            "warning: [unused] 1/2 of it\n",
+            "    Finished `release` profile\n",
+            "\r",
+        ] {
+            assert_eq!(Compiling::read(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The template, deployed on the emulator as it is deployed on AWS.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use printbell_tests::aws::{Aws, Credentials, xml_texts};
+use printbell_tests::stack::{Functions, Outputs, Stack};
+use serde_json::json;
+
+use crate::dev_key;
+use crate::emulator::{self, Emulator, REGION};
+use crate::progress::Step;
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+/// The stack's name, as in `samconfig.toml`.
+const NAME: &str = "printbell";
+
+/// Gives the alarms somebody to tell, so that they are deployed too. The emulator sends no mail.
+const ALARM_EMAIL: &str = "operator@example.com";
+
+/// Deploys what was built, against the OctoEverywhere at `simulator`, with renew run by `schedule`.
+pub async fn deploy(
+    workspace: &Workspace,
+    tools: &Tools,
+    emulator: &Emulator,
+    simulator: &str,
+    schedule: &str,
+    log: &Path,
+) -> Result<Stack> {
+    let step = Step::begin("Deploying template.yaml");
+    let owner = emulator::owner();
+    let deploy = tools
+        .tool("sam")
+        .args(["deploy", "--stack-name", NAME, "--region", REGION])
+        .args([
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+        ])
+        .args([
+            "--parameter-overrides".to_owned(),
+            format!("OctoEverywhereUrl={simulator}"),
+        ])
+        .args([
+            format!("RenewSchedule=\"{schedule}\""),
+            format!("AlarmEmail={ALARM_EMAIL}"),
+        ])
+        .env("AWS_ENDPOINT_URL", &emulator.endpoint)
+        .env("AWS_ACCESS_KEY_ID", &owner.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &owner.secret_access_key)
+        .current_dir(workspace.root());
+    deploy.run_into(log).await?;
+
+    let aws = emulator.aws();
+    let outputs = outputs(&aws).await?;
+    dev_key::install(&aws, &emulator.endpoint, &outputs.callback_secret_arn).await?;
+    let stack = Stack {
+        endpoint: emulator.endpoint.clone(),
+        region: REGION.to_owned(),
+        owner,
+        backend: backend(&aws, &outputs).await?,
+        functions: Functions {
+            webhook_function: physical(&aws, "WebhookFunction").await?,
+            renew_function: physical(&aws, "RenewFunction").await?,
+            register_function: physical(&aws, "RegisterFunction").await?,
+            redrive_function: physical(&aws, "RedriveFunction").await?,
+        },
+        outputs,
+        simulator: simulator.to_owned(),
+        artifacts: workspace.artifacts(),
+    };
+    step.done();
+    Ok(stack)
+}
+
+async fn cloudformation(aws: &Aws, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+    aws.query("cloudformation", "2010-05-15", action, parameters).await
+}
+
+async fn outputs(aws: &Aws) -> Result<Outputs> {
+    let xml = cloudformation(aws, "DescribeStacks", &[("StackName", NAME)]).await?;
+    let names = xml_texts(&xml, "OutputKey");
+    let values = xml_texts(&xml, "OutputValue").into_iter().map(serde_json::Value::from);
+    let outputs: serde_json::Map<_, _> = names.into_iter().zip(values).collect();
+    serde_json::from_value(outputs.into()).context("the template's outputs aren't those of its contract")
+}
+
+/// What a resource is called outside of the template.
+async fn physical(aws: &Aws, logical: &str) -> Result<String> {
+    let which = [("StackName", NAME), ("LogicalResourceId", logical)];
+    let xml = cloudformation(aws, "DescribeStackResource", &which).await?;
+    match xml_texts(&xml, "PhysicalResourceId").pop() {
+        Some(name) => Ok(name),
+        None => bail!("the stack has no {logical}"),
+    }
+}
+
+/// Makes an IAM user who may call the registrations API of this stack, and nothing else.
+async fn backend(aws: &Aws, outputs: &Outputs) -> Result<Credentials> {
+    let user = ("UserName", "backend");
+    let api = outputs
+        .api_url
+        .trim_start_matches("https://")
+        .split('.')
+        .next()
+        .unwrap_or_default();
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Action": "execute-api:Invoke",
+            "Resource": format!("arn:aws:execute-api:{REGION}:*:{api}/$default/*/registrations*"),
+        }],
+    });
+    aws.iam("CreateUser", &[user]).await?;
+    let policy = policy.to_string();
+    aws.iam(
+        "PutUserPolicy",
+        &[user, ("PolicyName", "registrations"), ("PolicyDocument", &policy)],
+    )
+    .await?;
+    let key = aws.iam("CreateAccessKey", &[user]).await?;
+    let part = |name| {
+        xml_texts(&key, name)
+            .pop()
+            .with_context(|| format!("an access key without its {name}"))
+    };
+    Ok(Credentials {
+        access_key_id: part("AccessKeyId")?,
+        secret_access_key: part("SecretAccessKey")?,
+    })
+}

@@ -1,0 +1,53 @@
+//! The key that signs callback tokens in local stacks: published, so that the samples in `events/` carry tokens that
+//! verify in anybody's (docs/decisions/0023).
+
+use anyhow::{Result, ensure};
+use printbell_tests::aws::Aws;
+use serde_json::json;
+
+/// The key. Its UTF-8 bytes are what HMAC takes, as with the one that AWS generates at a deployment.
+pub const KEY: &str = "printbell-local-development-key.published.so-it-protects-nothing";
+
+/// The version of the secret that holds it. Tokens name a version by its first 8 characters: `localdev`.
+pub const VERSION_ID: &str = "localdev-0000-4000-8000-000000000000";
+
+/// Makes it the current key of a stack on this machine; the generated one becomes the previous.
+///
+/// # Errors
+/// When the endpoint isn't on this machine, before anything is sent to it.
+pub async fn install(aws: &Aws, endpoint: &str, secret: &str) -> Result<()> {
+    ensure!(
+        endpoint.starts_with("http://127.0.0.1:"),
+        "the published development key must not get into a stack that isn't on this machine ({endpoint})"
+    );
+    let version = json!({"SecretId": secret, "SecretString": KEY, "ClientRequestToken": VERSION_ID});
+    aws.secrets("PutSecretValue", &version).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use printbell_tests::aws::Credentials;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_never_leaves_this_machine() {
+        let somebody = Credentials {
+            access_key_id: "a".to_owned(),
+            secret_access_key: "b".to_owned(),
+        };
+        for endpoint in [
+            "https://secretsmanager.us-east-1.amazonaws.com",
+            "http://127.0.0.1.example.com:80",
+            "http://10.0.0.1:4566",
+        ] {
+            let aws = Aws::new(endpoint, "us-east-1", somebody.clone());
+            let error = install(&aws, endpoint, "secret").await.unwrap_err().to_string();
+            assert!(
+                error.contains("must not get into a stack that isn't on this machine"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What comes out of SNS: received from a queue that is subscribed to the topic, as anybody's would be.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context, Result};
+use printbell_tests::aws::{Aws, xml_texts};
+use printbell_tests::stack::Stack;
+use serde_json::{Value, json};
+
+const QUIET: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// A queue of its own that gets everything the topic publishes.
+#[derive(Debug)]
+pub struct Subscriber {
+    aws: Aws,
+    queue: String,
+}
+
+impl Subscriber {
+    /// Makes the queue and subscribes it, raw: the messages come as they were published.
+    pub async fn subscribe(stack: &Stack, name: &str) -> Result<Self> {
+        let aws = stack.aws();
+        let topic = &stack.outputs.topic_arn;
+        let created = aws.sqs("CreateQueue", &json!({"QueueName": name})).await?;
+        let queue = created["QueueUrl"]
+            .as_str()
+            .context("a queue without a URL")?
+            .to_owned();
+        let wanted = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
+        let attributes = aws.sqs("GetQueueAttributes", &wanted).await?;
+        let arn = attributes["Attributes"]["QueueArn"]
+            .as_str()
+            .context("a queue without an ARN")?
+            .to_owned();
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            }],
+        });
+        let attributes = json!({"QueueUrl": queue, "Attributes": {"Policy": policy.to_string()}});
+        aws.sqs("SetQueueAttributes", &attributes).await?;
+        let answer = aws
+            .sns(
+                "Subscribe",
+                &[
+                    ("TopicArn", topic),
+                    ("Protocol", "sqs"),
+                    ("Endpoint", &arn),
+                    ("ReturnSubscriptionArn", "true"),
+                    ("Attributes.entry.1.key", "RawMessageDelivery"),
+                    ("Attributes.entry.1.value", "true"),
+                ],
+            )
+            .await?;
+        xml_texts(&answer, "SubscriptionArn")
+            .pop()
+            .context("a subscription without an ARN")?;
+        Ok(Self { aws, queue })
+    }
+
+    /// The queue's URL.
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    /// Waits up to a second for what is published, and takes it out of the queue.
+    pub async fn receive(&mut self) -> Result<Vec<Notification>> {
+        let request = json!({
+            "QueueUrl": self.queue,
+            "MaxNumberOfMessages": 10,
+            "WaitTimeSeconds": 1,
+            "MessageAttributeNames": ["All"],
+        });
+        let received = self.aws.sqs("ReceiveMessage", &request).await?;
+        let mut notifications = Vec::new();
+        for message in received["Messages"].as_array().into_iter().flatten() {
+            notifications.push(Notification::read(message)?);
+            let done = json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
+            self.aws.sqs("DeleteMessage", &done).await?;
+        }
+        Ok(notifications)
+    }
+}
+
+/// One message of the topic.
+#[derive(Clone, Debug)]
+pub struct Notification {
+    event: String,
+    severity: String,
+    cloud_event: Value,
+}
+
+impl Notification {
+    fn read(message: &Value) -> Result<Self> {
+        let body = message["Body"].as_str().context("a message without a body")?;
+        let attribute = |name: &str| {
+            message["MessageAttributes"][name]["StringValue"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Ok(Self {
+            event: attribute("event"),
+            severity: attribute("severity"),
+            cloud_event: serde_json::from_str(body).with_context(|| format!("a message that isn't JSON: {body}"))?,
+        })
+    }
+
+    /// The id that the webhook answered with, too.
+    pub fn id(&self) -> &str {
+        self.cloud_event["id"].as_str().unwrap_or_default()
+    }
+
+    /// What happened: `print.started`.
+    pub fn event(&self) -> &str {
+        &self.event
+    }
+
+    /// Whether it is about a registration and not about a print.
+    pub fn is_lifecycle(&self) -> bool {
+        self.event.starts_with("registration.")
+    }
+
+    /// What OctoEverywhere sent.
+    pub fn payload(&self) -> &Value {
+        &self.cloud_event["data"]
+    }
+}
+
+/// One line: when, what, whose, and what there is to know about it.
+impl fmt::Display for Notification {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (event, data) = (&self.cloud_event, &self.cloud_event["data"]);
+        let clock = text(&event["time"]).get(11..19).unwrap_or_default().to_owned();
+        let colour = match self.severity.as_str() {
+            "failure" => AnsiColor::Red,
+            "attention" => AnsiColor::Yellow,
+            _ if self.is_lifecycle() => AnsiColor::Magenta,
+            _ => AnsiColor::Green,
+        };
+        let style = colour.on_default();
+        let mut facts = vec![format!("{}/{}", text(&event["tenantid"]), text(&event["printerref"]))];
+        facts.extend(data["PrinterName"].as_str().map(str::to_owned));
+        facts.extend(data["FileName"].as_str().map(str::to_owned));
+        facts.extend(data["Progress"].as_f64().map(|progress| format!("{progress:.0} %")));
+        facts.extend(layers(data));
+        write!(
+            formatter,
+            "{QUIET}{clock}{QUIET:#} {style}●{style:#} {BOLD}{:<34}{BOLD:#}",
+            self.event
+        )?;
+        write!(formatter, "{}", facts.join(" · "))
+    }
+}
+
+fn layers(data: &Value) -> Option<String> {
+    let (current, total) = (data["CurrentLayer"].as_u64()?, data["TotalLayers"].as_u64()?);
+    (total > 0).then(|| format!("layer {current} of {total}"))
+}

@@ -1,0 +1,243 @@
+//! Programs that this one runs, none of which outlives it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, ChildStdin, Command};
+
+/// Ends a command and all that it started when our end of its standard input closes, however that comes about.
+const LIFELINE: &str = include_str!("lifeline.py");
+
+/// How long a program may take to end before we stop waiting for it. The lifeline kills after three seconds.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// How much of a log a failure shows.
+const TAIL: u64 = 4_000;
+
+/// A program about to be run.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    command: Command,
+}
+
+/// A program that runs. Dropping it ends it, and everything that it started.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    /// Held apart from the child: waiting for a child closes its standard input first.
+    lifeline: Option<ChildStdin>,
+    child: Child,
+}
+
+impl Program {
+    /// A program, run by way of this Python.
+    pub fn new(python: &Path, program: impl AsRef<OsStr>) -> Self {
+        let program = program.as_ref();
+        let mut command = Command::new(python);
+        command
+            .arg("-c")
+            .arg(LIFELINE)
+            .arg(program)
+            .process_group(0)
+            .stdin(Stdio::piped());
+        // What `cargo run` told us about ourselves would make build scripts run again under another cargo.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
+        Self {
+            name: Path::new(program)
+                .file_name()
+                .unwrap_or(program)
+                .to_string_lossy()
+                .into_owned(),
+            command,
+        }
+    }
+
+    /// Adds arguments.
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Takes away the environment inherited so far.
+    pub fn without_environment(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
+    /// Puts a folder before all others on `PATH`.
+    pub fn path_first(self, folder: &Path) -> Self {
+        let mut path = OsString::from(folder);
+        if let Some(rest) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(rest);
+        }
+        self.env("PATH", path)
+    }
+
+    /// The folder to run in.
+    pub fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Runs it to its end, with its output going where ours goes; tells whether it succeeded.
+    pub async fn run(mut self) -> Result<bool> {
+        self.command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        Ok(self.start()?.child.wait().await?.success())
+    }
+
+    /// Runs it to its end, with its output going into a file, and fails with the end of that if it fails.
+    pub async fn run_into(mut self, log: &Path) -> Result<()> {
+        self.output_into(log)?;
+        let mut running = self.start()?;
+        let status = running.child.wait().await?;
+        ensure!(
+            status.success(),
+            "`{}` failed\n\n{}\n(all of it: {})",
+            running.name,
+            tail(log),
+            log.display()
+        );
+        Ok(())
+    }
+
+    /// Runs it to its end and hands on what it writes to standard error as it comes; standard output goes to the log,
+    /// as does the rest. `on_output` gets pieces that end in a line feed or a carriage return.
+    pub async fn run_watching(mut self, log: &Path, mut on_output: impl FnMut(&str)) -> Result<()> {
+        use std::io::Write;
+        let mut file = create(log)?;
+        self.command.stdout(file.try_clone()?).stderr(Stdio::piped());
+        let mut running = self.start()?;
+        let mut errors = running.child.stderr.take().context("no standard error")?;
+        let (mut buffer, mut line) = ([0; 4096], Vec::new());
+        loop {
+            let read = errors.read(&mut buffer).await?;
+            if read == 0 {
+                break;
+            }
+            for &byte in &buffer[..read] {
+                line.push(byte);
+                if byte == b'\n' || byte == b'\r' {
+                    if byte == b'\n' {
+                        file.write_all(&line)?;
+                    }
+                    on_output(&String::from_utf8_lossy(&line));
+                    line.clear();
+                }
+            }
+        }
+        let status = running.child.wait().await?;
+        ensure!(
+            status.success(),
+            "`{}` failed\n\n{}\n(all of it: {})",
+            running.name,
+            tail(log),
+            log.display()
+        );
+        Ok(())
+    }
+
+    /// Starts it, with its output going into a file.
+    pub fn start_into(mut self, log: &Path) -> Result<Running> {
+        self.output_into(log)?;
+        self.start()
+    }
+
+    fn output_into(&mut self, log: &Path) -> Result<()> {
+        let file = create(log)?;
+        self.command.stdout(file.try_clone()?).stderr(file);
+        Ok(())
+    }
+
+    fn start(mut self) -> Result<Running> {
+        let mut child = self
+            .command
+            .spawn()
+            .with_context(|| format!("can't start `{}`", self.name))?;
+        Ok(Running {
+            name: self.name,
+            lifeline: child.stdin.take(),
+            child,
+        })
+    }
+}
+
+impl Running {
+    /// Fails if it has ended, with the end of its log.
+    pub fn check(&mut self, log: &Path) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!(
+                "`{}` ended ({status})\n\n{}\n(all of it: {})",
+                self.name,
+                tail(log),
+                log.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let started = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < ENDING {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn create(log: &Path) -> Result<File> {
+    if let Some(folder) = log.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    File::create(log).with_context(|| format!("can't write {}", log.display()))
+}
+
+/// The end of a log, in whole lines.
+fn tail(log: &Path) -> String {
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(if length > TAIL {
+            text.split_once('\n').map_or(String::new(), |(_, rest)| rest.to_owned())
+        } else {
+            text
+        })
+    };
+    read().unwrap_or_default()
+}
+
+/// The first of these programs that is on `PATH`.
+pub fn find(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    names.iter().find_map(|name| {
+        folders
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())
+    })
+}

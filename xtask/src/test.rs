@@ -1,0 +1,239 @@
+//! `cargo xtask test`: everything that must hold.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use printbell_tests::stack::STACK_VARIABLE;
+
+use crate::artifacts;
+use crate::local::System;
+use crate::process::Program;
+use crate::progress::{self, Step};
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+/// The schedule never comes round during the tests; they run renew themselves, or set a schedule that does.
+const SCHEDULE: &str = "rate(15 minutes)";
+
+/// What `cargo xtask test` can be told.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Runs only these tests and no other checks: arguments for `cargo nextest run`, such as a part of a test's name.
+    #[arg(last = true)]
+    filter: Vec<String>,
+}
+
+/// What has been found so far.
+#[derive(Debug, Default)]
+struct Findings {
+    passed: u64,
+    failed: Vec<String>,
+}
+
+impl Findings {
+    /// Counts one check, and shows what it has to say if it failed.
+    fn check(&mut self, step: Step, result: Result<()>) {
+        match result {
+            Ok(()) => {
+                self.passed += 1;
+                step.done();
+            }
+            Err(error) => {
+                self.failed.push(step.title().to_owned());
+                step.failed();
+                progress::failure(&error);
+            }
+        }
+    }
+}
+
+/// Runs everything, even when something fails, and then says what did.
+pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
+    let tools = Tools::find(workspace)?;
+    let _alone = workspace.lock("test").await?;
+    let run = Run {
+        workspace,
+        tools: &tools,
+    };
+    let mut findings = Findings::default();
+    let everything = arguments.filter.is_empty();
+    if everything {
+        run.check_source(&mut findings).await;
+    }
+    tokio::try_join!(tools.install_tools(), tools.install_emulator())?;
+    if everything {
+        run.check_packaging(&mut findings).await;
+    }
+    let system = run.deploy(&mut findings).await;
+    run.test(&mut findings, system.as_ref(), &arguments.filter).await?;
+    drop(system);
+
+    let Findings { passed, failed } = findings;
+    for title in &failed {
+        anstream::println!("failed: {title}");
+    }
+    anstream::println!("{passed} passed, {} failed", failed.len());
+    ensure!(failed.is_empty(), "not everything holds");
+    Ok(())
+}
+
+struct Run<'a> {
+    workspace: &'a Workspace,
+    tools: &'a Tools,
+}
+
+impl Run<'_> {
+    /// What needs nothing but Rust.
+    async fn check_source(&self, findings: &mut Findings) {
+        let cargo = |arguments: &[&str]| self.tools.program("cargo").args(arguments);
+        self.check(findings, "Formatting", "fmt", cargo(&["fmt", "--all", "--check"]))
+            .await;
+        let clippy = cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        self.check(findings, "Clippy, with warnings as errors", "clippy", clippy)
+            .await;
+        let doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
+        self.check(findings, "Documentation, with warnings as errors", "doc", doc)
+            .await;
+    }
+
+    /// What is deployed and what it is made of.
+    async fn check_packaging(&self, findings: &mut Findings) {
+        let lint = self.tools.tool("sam").args(["validate", "--lint"]);
+        self.check(findings, "The template", "template", lint).await;
+        // cargo-deny looks at what every platform would get; building has fetched this one's part only.
+        let fetch = self.tools.program("cargo").args(["fetch", "--quiet"]);
+        self.check(findings, "All dependencies, fetched", "fetch", fetch).await;
+        let deny = self
+            .tools
+            .tool("cargo-deny")
+            .args(["--offline", "check", "bans", "licenses", "sources"]);
+        self.check(findings, "Licences, bans and sources", "deny", deny).await;
+    }
+
+    async fn check(&self, findings: &mut Findings, title: &str, log: &str, program: Program) {
+        let step = Step::begin(title);
+        let log = self.workspace.local(&format!("run/{log}.log"));
+        let result = program.current_dir(self.workspace.root()).run_into(&log).await;
+        findings.check(step, result);
+    }
+
+    /// The system that the end-to-end tests look at; they fail without it.
+    async fn deploy(&self, findings: &mut Findings) -> Option<System> {
+        let deploy = async {
+            let _building = self.workspace.lock("build").await?;
+            artifacts::build(self.workspace, self.tools).await?;
+            System::start(self.workspace, self.tools, "test", SCHEDULE).await
+        };
+        let (system, result) = match deploy.await {
+            Ok(system) => (Some(system), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        findings.check(Step::begin("The system, deployed on this machine"), result);
+        system
+    }
+
+    /// The tests, those of the deployed system included.
+    async fn test(&self, findings: &mut Findings, system: Option<&System>, filter: &[String]) -> Result<()> {
+        let log = self.workspace.local("run/tests.log");
+        let mut nextest = self
+            .tools
+            .tool("cargo-nextest")
+            .args([
+                "nextest",
+                "run",
+                "--workspace",
+                "--no-fail-fast",
+                "--status-level",
+                "slow",
+            ])
+            .args(["--final-status-level", "slow", "--hide-progress-bar"])
+            .args(filter)
+            .current_dir(self.workspace.root());
+        if std::io::stderr().is_terminal() {
+            nextest = nextest.env("CARGO_TERM_COLOR", "always");
+        }
+        if let Some(system) = system {
+            let stack = self.workspace.local("run/test/stack.json");
+            system.stack.write(&stack)?;
+            nextest = nextest.env(STACK_VARIABLE, stack);
+        }
+        let ran = nextest.run_watching(&log, |output| anstream::eprint!("{output}")).await;
+        match Summary::read(&log) {
+            Some(summary) => {
+                findings.passed += summary.passed;
+                findings.failed.extend(summary.failed);
+            }
+            None => findings.failed.push("The tests".to_owned()),
+        }
+        if let (Err(error), true) = (ran, findings.failed.is_empty()) {
+            findings.failed.push("The tests".to_owned());
+            progress::failure(&error);
+        }
+        Ok(())
+    }
+}
+
+/// What nextest says at its end.
+#[derive(Debug, PartialEq, Eq)]
+struct Summary {
+    passed: u64,
+    failed: Vec<String>,
+}
+
+impl Summary {
+    fn read(log: &Path) -> Option<Self> {
+        Self::parse(&String::from_utf8_lossy(&std::fs::read(log).ok()?))
+    }
+
+    /// Reads `Summary [ 1.2s] 9 tests run: 7 passed (1 slow), 2 failed, 0 skipped` and the tests named after it.
+    fn parse(text: &str) -> Option<Self> {
+        let text = anstream::adapter::strip_str(text).to_string();
+        let (_, end) = text.rsplit_once("Summary [")?;
+        let (summary, names) = end.split_once('\n').unwrap_or((end, ""));
+        let (_, counts) = summary.split_once("run: ")?;
+        let passed = counts.split(" passed").next()?.trim().parse().ok()?;
+        let bad = ["FAIL", "TIMEOUT", "SIGABRT", "SIGSEGV", "ABORT", "LEAK-FAIL"];
+        let failed = names.lines().filter_map(|line| {
+            let (status, test) = line.trim().split_once(" [")?;
+            let (_, test) = test.split_once("] ")?;
+            bad.iter()
+                .any(|word| status.contains(word))
+                .then(|| test.trim().to_owned())
+        });
+        Some(Self {
+            passed,
+            failed: failed.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_of_nextest_is_read() {
+        let good = "...\n     Summary [   0.204s] 2 tests run: 2 passed, 7 skipped\n";
+        assert_eq!(
+            Summary::parse(good),
+            Some(Summary {
+                passed: 2,
+                failed: vec![]
+            })
+        );
+        let bad = "     Summary [   1.204s] 9 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 0 skipped\n\
+                   \u{1b}[31m        FAIL\u{1b}[0m [   0.018s] (1/9) xtask a::b\n     TIMEOUT [  60.018s] (2/9) xtask c::d\n";
+        let failed = vec!["(1/9) xtask a::b".to_owned(), "(2/9) xtask c::d".to_owned()];
+        assert_eq!(Summary::parse(bad), Some(Summary { passed: 7, failed }));
+        assert_eq!(Summary::parse("error: could not compile"), None);
+    }
+}

