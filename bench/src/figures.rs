@@ -1,0 +1,163 @@
+//! From samples to figures, ratios and bars.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use serde::Serialize;
+
+use crate::measure::{Samples, quantile};
+use crate::variants::Variant;
+
+/// What is told of one variant: medians, unless the name says otherwise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    pub variant: Variant,
+    pub starts: usize,
+    pub warm_calls: usize,
+    pub ready_us: f64,
+    pub first_call_us: f64,
+    /// The median of the sums, start by start.
+    pub cold_us: f64,
+    pub warm_p50_us: f64,
+    pub warm_p99_us: f64,
+    pub cpu_per_call_us: f64,
+    pub peak_memory_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+}
+
+/// A binary's size, and that of the archive that is uploaded.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Size {
+    pub binary_bytes: u64,
+    pub zipped_bytes: u64,
+}
+
+impl Figures {
+    pub fn of(variant: Variant, samples: &Samples) -> Result<Self> {
+        let cold: Vec<Duration> = samples
+            .ready
+            .iter()
+            .zip(&samples.first)
+            .map(|(ready, first)| *ready + *first)
+            .collect();
+        let us = |samples: &[Duration], share| {
+            let value = quantile(samples, share).context("nothing was measured")?;
+            Ok::<_, anyhow::Error>(value.as_secs_f64() * 1e6)
+        };
+        Ok(Self {
+            variant,
+            starts: samples.ready.len(),
+            warm_calls: samples.warm.len(),
+            ready_us: us(&samples.ready, 0.5)?,
+            first_call_us: us(&samples.first, 0.5)?,
+            cold_us: us(&cold, 0.5)?,
+            warm_p50_us: us(&samples.warm, 0.5)?,
+            warm_p99_us: us(&samples.warm, 0.99)?,
+            cpu_per_call_us: us(&samples.cpu, 0.5)?,
+            peak_memory_bytes: quantile(&samples.memory, 0.5).context("nothing was measured")?,
+            size: if variant.is_native() {
+                Some(Size::of(variant)?)
+            } else {
+                None
+            },
+        })
+    }
+}
+
+impl Size {
+    fn of(variant: Variant) -> Result<Self> {
+        let binary = std::fs::read(variant.program())?;
+        // What a zip file does to it; the archive's own frame is some hundred bytes more.
+        let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
+        zip.write_all(&binary)?;
+        Ok(Self {
+            binary_bytes: binary.len() as u64,
+            zipped_bytes: zip.finish()?.len() as u64,
+        })
+    }
+}
+
+/// A figure that must not exceed its bar.
+#[derive(Clone, Debug, Serialize)]
+pub struct Bar {
+    pub figure: &'static str,
+    pub unit: &'static str,
+    pub value: f64,
+    pub at_most: f64,
+    pub met: bool,
+}
+
+/// The bars, as far as their variants were measured.
+pub fn bars(all: &HashMap<Variant, Figures>) -> Vec<Bar> {
+    use Variant::{BarePublish, Hello, Python, Redrive, Register, Renew, SdkDefaults, Webhook};
+    let ratio = |figure, of, to, read: fn(&Figures) -> f64, at_most| {
+        let value = read(all.get(&of)?) / read(all.get(&to)?);
+        Some(Bar {
+            figure,
+            unit: "×",
+            value,
+            at_most,
+            met: value <= at_most,
+        })
+    };
+    let zipped = |figure, of| {
+        #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+        let value = all.get(&of)?.size?.zipped_bytes as f64 / 1e6;
+        Some(Bar {
+            figure,
+            unit: " MB",
+            value,
+            at_most: 3.5,
+            met: value <= 3.5,
+        })
+    };
+    #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+    let memory: fn(&Figures) -> f64 = |figures| figures.peak_memory_bytes as f64;
+    let own_p50 = all.get(&Webhook).map(|figures| {
+        let value = figures.warm_p99_us / figures.warm_p50_us;
+        Bar {
+            figure: "webhook: warm p99 to its own p50",
+            unit: "×",
+            value,
+            at_most: 3.0,
+            met: value <= 3.0,
+        }
+    });
+    let cold: fn(&Figures) -> f64 = |figures| figures.cold_us;
+    let ready: fn(&Figures) -> f64 = |figures| figures.ready_us;
+    [
+        ratio("webhook: ready + first call, to hello world", Webhook, Hello, cold, 2.0),
+        ratio(
+            "webhook: ready + first call, to SDK defaults",
+            Webhook,
+            SdkDefaults,
+            cold,
+            0.45,
+        ),
+        ratio("webhook: ready + first call, to Python", Webhook, Python, cold, 0.02),
+        ratio(
+            "webhook: warm p50, to a bare SDK publish",
+            Webhook,
+            BarePublish,
+            |figures| figures.warm_p50_us,
+            1.10,
+        ),
+        own_p50,
+        ratio("webhook: peak memory, to hello world", Webhook, Hello, memory, 2.4),
+        zipped("webhook: zipped", Webhook),
+        zipped("renew: zipped", Renew),
+        zipped("register: zipped", Register),
+        zipped("redrive: zipped", Redrive),
+        ratio("renew: ready, to hello world", Renew, Hello, ready, 2.5),
+        ratio("register: ready, to hello world", Register, Hello, ready, 2.5),
+        ratio("redrive: ready, to hello world", Redrive, Hello, ready, 2.5),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,104 @@
+//! Measures the functions' binaries, interleaved with what they are compared to. `cargo xtask bench` builds all of it
+//! first, and runs this.
+//!
+//! - [`variants`]: what is measured, and what it talks to; [`measure`]: starts and calls;
+//! - [`figures`]: medians, ratios, bars; [`report`], [`chart`]: what a run leaves behind.
+
+mod chart;
+mod figures;
+mod measure;
+mod report;
+mod variants;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use printbell_tests::binaries;
+
+use crate::figures::{Figures, bars};
+use crate::measure::{Plan, Samples, round};
+use crate::report::{Machine, Report};
+use crate::variants::{Variant, World};
+
+/// Measures the functions' binaries against a hello world, a bare publish, SDK defaults, Python and Node.js.
+#[derive(Parser)]
+struct Arguments {
+    /// Starts of each program.
+    #[arg(long, default_value_t = 25)]
+    starts: usize,
+    /// Warm calls of each program, over all its starts.
+    #[arg(long, default_value_t = 2_500)]
+    calls: usize,
+    /// Writes the table into docs/performance.md and README.md, and docs/performance.{json,svg}.
+    #[arg(long)]
+    save: bool,
+    /// Where to write the figures as JSON, besides.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// One thread: the stubs take turns with the measuring, and the program under test has the other processor.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    ensure!(arguments.starts > 0, "at least one start is needed");
+    let plan = Plan {
+        starts: arguments.starts,
+        calls_per_start: arguments.calls.div_ceil(arguments.starts),
+    };
+    let (variants, left_out): (Vec<_>, Vec<_>) =
+        Variant::ALL.into_iter().partition(|variant| variant.program().exists());
+    let world = World::start().await?;
+    let mut samples: HashMap<Variant, Samples> = HashMap::new();
+    let progress = ProgressBar::new(plan.starts as u64).with_style(ProgressStyle::with_template(
+        "Measuring {wide_bar} round {pos} of {len}, {eta} left",
+    )?);
+    // The first round brings programs and their libraries into the page cache, and isn't counted.
+    for number in 0..=plan.starts {
+        round(&world, &variants, number, plan, &mut samples).await?;
+        if number == 0 {
+            samples.clear();
+        } else {
+            progress.inc(1);
+        }
+    }
+    progress.finish_and_clear();
+
+    let figures = variants
+        .iter()
+        .map(|variant| Figures::of(*variant, &samples[variant]))
+        .collect::<Result<Vec<_>>>()?;
+    let by_variant = figures
+        .iter()
+        .map(|figures| (figures.variant, figures.clone()))
+        .collect();
+    let report = Report {
+        date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        command: "cargo xtask bench".to_owned(),
+        machine: Machine::here(),
+        plan,
+        bars: bars(&by_variant),
+        figures,
+        left_out: left_out
+            .iter()
+            .map(|variant| format!("{} (not installed)", variant.title()))
+            .collect(),
+    };
+    println!("{}", report.markdown());
+    let json = serde_json::to_string_pretty(&report)?;
+    if let Some(path) = arguments.json {
+        std::fs::write(path, &json)?;
+    }
+    if arguments.save {
+        let root = binaries::workspace();
+        std::fs::write(root.join("docs/performance.json"), json + "\n")?;
+        std::fs::write(root.join("docs/performance.svg"), chart::svg(&report))?;
+        report.write_into(&root.join("docs/performance.md"))?;
+    }
+    let missed = report.bars.iter().filter(|bar| !bar.met).count();
+    ensure!(missed == 0, "{missed} of {} bars missed", report.bars.len());
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! What a run leaves behind: a table, for the screen and the documents; JSON; a chart.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::figures::{Bar, Figures};
+use crate::measure::Plan;
+use crate::variants::Variant;
+
+/// The documents' part that a run writes anew is between these.
+const BEGIN: &str = "<!-- written by cargo xtask bench -->";
+const END: &str = "<!-- end of what cargo xtask bench wrote -->";
+
+/// A whole run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub date: String,
+    pub command: String,
+    pub machine: Machine,
+    pub plan: Plan,
+    pub figures: Vec<Figures>,
+    pub bars: Vec<Bar>,
+    pub left_out: Vec<String>,
+}
+
+/// What kind of machine it was: nothing by which one would find it.
+#[derive(Debug, Serialize)]
+pub struct Machine {
+    pub processor: String,
+    pub cores: usize,
+    pub memory_gib: u64,
+    pub system: String,
+}
+
+impl Machine {
+    pub fn here() -> Self {
+        let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let of = |text: &str, key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        };
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let kib = of(&meminfo, "MemTotal").and_then(|total| total.strip_suffix(" kB")?.parse::<u64>().ok());
+        Self {
+            processor: of(&cpuinfo, "model name").unwrap_or_else(|| "unknown".to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_gib: kib.unwrap_or_default().div_ceil(1 << 20),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        }
+    }
+}
+
+impl Report {
+    /// The tables, as Markdown.
+    pub fn markdown(&self) -> String {
+        let figures: HashMap<Variant, &Figures> =
+            self.figures.iter().map(|figures| (figures.variant, figures)).collect();
+        let hello = figures.get(&Variant::Hello);
+        let mut text = format!(
+            "Measured {} on {} × {} ({}, {} GiB) by `{}`: medians of {} starts and {} warm calls of each, interleaved.\n\n",
+            self.date,
+            self.machine.cores,
+            self.machine.processor,
+            self.machine.system,
+            self.machine.memory_gib,
+            self.command,
+            self.plan.starts,
+            self.figures
+                .iter()
+                .map(|figures| figures.warm_calls)
+                .min()
+                .unwrap_or_default(),
+        );
+        text += "| | spawn → ready | first call | both, to hello world | warm p50 | warm p99 | CPU a call | peak memory | binary | zipped |\n";
+        text += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+        for one in &self.figures {
+            let to_hello = hello.map_or_else(
+                || "–".to_owned(),
+                |hello| format!("{:.2} ×", one.cold_us / hello.cold_us),
+            );
+            let size = one.size.map_or_else(
+                || "– | –".to_owned(),
+                |size| format!("{} | {}", megabytes(size.binary_bytes), megabytes(size.zipped_bytes)),
+            );
+            // Writing to a String can't fail.
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {to_hello} | {} | {} | {} | {} | {size} |",
+                one.variant.title(),
+                time(one.ready_us),
+                time(one.first_call_us),
+                time(one.warm_p50_us),
+                time(one.warm_p99_us),
+                time(one.cpu_per_call_us),
+                mebibytes(one.peak_memory_bytes),
+            );
+        }
+        text += "\n| figure | measured | bar | |\n|---|--:|--:|---|\n";
+        for bar in &self.bars {
+            let verdict = if bar.met { "met" } else { "**missed**" };
+            let _ = writeln!(
+                text,
+                "| {} | {}{} | ≤ {}{} | {verdict} |",
+                bar.figure,
+                precise(bar.value),
+                bar.unit,
+                bar.at_most,
+                bar.unit
+            );
+        }
+        for reason in &self.left_out {
+            let _ = writeln!(text, "\nLeft out: {reason}.");
+        }
+        text
+    }
+
+    /// Puts the tables between the markers of a document.
+    pub fn write_into(&self, document: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(document).with_context(|| format!("can't read {}", document.display()))?;
+        let (before, rest) = text
+            .split_once(BEGIN)
+            .with_context(|| format!("no {BEGIN} in {}", document.display()))?;
+        let (_, after) = rest
+            .split_once(END)
+            .with_context(|| format!("no {END} in {}", document.display()))?;
+        std::fs::write(document, format!("{before}{BEGIN}\n{}{END}{after}", self.markdown()))?;
+        Ok(())
+    }
+}
+
+fn precise(value: f64) -> String {
+    if value < 0.1 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// Microseconds, in the unit that reads best.
+pub fn time(us: f64) -> String {
+    match us {
+        ..1_000.0 => format!("{us:.0} µs"),
+        ..10_000.0 => format!("{:.2} ms", us / 1e3),
+        ..100_000.0 => format!("{:.1} ms", us / 1e3),
+        _ => format!("{:.0} ms", us / 1e3),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+fn megabytes(bytes: u64) -> String {
+    format!("{:.2} MB", bytes as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_keep_three_digits() {
+        let cases = [
+            (412.4, "412 µs"),
+            (1_234.0, "1.23 ms"),
+            (12_345.0, "12.3 ms"),
+            (266_123.0, "266 ms"),
+        ];
+        for (us, shown) in cases {
+            assert_eq!(time(us), shown);
+        }
+    }
+}
