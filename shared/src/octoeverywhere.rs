@@ -12,16 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Request, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use reply::{Fault, Outcome, Reply};
-
 use crate::clock::Clock;
-use crate::event::EventType;
+use crate::registration::{AppToken, EventFilter, Reply};
 use scrub::Secrets;
 
 /// The longest that one call takes, from the first packet to the last byte of the answer. OctoEverywhere's own TestWebhook
@@ -64,8 +62,8 @@ pub struct OctoEverywhere {
 struct SetNotificationWebhook<'a> {
     webhook_url: &'a str,
     /// Absent or empty means all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    inclusive_event_types_filter: Vec<i64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    inclusive_event_types_filter: &'a [u16],
 }
 
 impl OctoEverywhere {
@@ -91,68 +89,66 @@ impl OctoEverywhere {
         Ok(Self { http, base, clock })
     }
 
-    /// Has notifications of `event_types` (all when empty) sent to `webhook_url` for 180 days. Overwrites every parameter
+    /// Has the notifications that `events` lets through sent to `webhook_url` for 180 days. Overwrites every parameter
     /// of earlier calls, at once.
     pub async fn set_notification_webhook(
         &self,
-        app_token: &SecretString,
+        app_token: &AppToken,
         webhook_url: &SecretString,
-        event_types: &[EventType],
+        events: &EventFilter,
     ) -> Reply {
         let body = serde_json::to_vec(&SetNotificationWebhook {
             webhook_url: webhook_url.expose_secret(),
-            inclusive_event_types_filter: event_types.iter().map(|event| event.0).collect(),
+            inclusive_event_types_filter: events.types(),
         })
         .unwrap_or_default(); // a string and numbers: can't fail
-        self.call(Method::POST, "SetNotificationWebhook", body, &[app_token, webhook_url])
-            .await
+        self.call(
+            Method::POST,
+            "SetNotificationWebhook",
+            body,
+            app_token,
+            webhook_url.expose_secret(),
+        )
+        .await
     }
 
     /// Takes the webhook away.
-    pub async fn delete_notification_webhook(&self, app_token: &SecretString) -> Reply {
-        self.call(Method::POST, "DeleteNotificationWebhook", b"{}".to_vec(), &[app_token])
+    pub async fn delete_notification_webhook(&self, app_token: &AppToken) -> Reply {
+        self.call(Method::POST, "DeleteNotificationWebhook", b"{}".to_vec(), app_token, "")
             .await
     }
 
-    /// Has a test notification sent to the webhook, whatever its filter. The reply's text tells what our URL answered.
-    pub async fn test_webhook(&self, app_token: &SecretString) -> Reply {
-        self.call(Method::GET, "TestWebhook", Vec::new(), &[app_token]).await
+    /// Has a test notification sent to the webhook, whatever its filter. The reply's message tells what our URL answered.
+    pub async fn test_webhook(&self, app_token: &AppToken) -> Reply {
+        self.call(Method::GET, "TestWebhook", Vec::new(), app_token, "").await
     }
 
-    /// Asks about the printer, and so whether the App Connection is still valid. The reply's text is the JSON.
-    pub async fn info(&self, app_token: &SecretString) -> Reply {
-        self.call(Method::GET, "info", Vec::new(), &[app_token]).await
+    /// Asks about the printer, and so whether the App Connection is still valid. The reply's message is the JSON.
+    pub async fn info(&self, app_token: &AppToken) -> Reply {
+        self.call(Method::GET, "info", Vec::new(), app_token, "").await
     }
 
-    /// `secrets` begins with the AppToken; none of them comes back in the reply.
-    async fn call(&self, method: Method, name: &str, body: Vec<u8>, secrets: &[&SecretString]) -> Reply {
-        let secrets = Secrets::new(secrets);
-        let Some(request) = self.request(method, name, body, &secrets) else {
-            return Reply::unsendable();
-        };
+    /// Neither the token nor the `webhook_url` comes back in the reply.
+    async fn call(&self, method: Method, name: &str, body: Vec<u8>, app_token: &AppToken, webhook_url: &str) -> Reply {
+        let secrets = Secrets::new(&[app_token.expose(), webhook_url]);
+        let mut request = self.http.request(method, format!("{}{name}", self.base));
+        // An AppToken is visible ASCII, which every header value may be.
+        if let Ok(mut token) = HeaderValue::from_str(app_token.expose()) {
+            token.set_sensitive(true);
+            request = request.header(APP_TOKEN, token);
+        }
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
         match self.exchange(request, &secrets).await {
             Ok(reply) => reply,
-            Err(error) if error.is_timeout() => Reply::none("no answer in time"),
-            Err(error) => Reply::none(&secrets.scrub(&cause(&error))),
+            Err(error) if error.is_timeout() => reply::unanswered("no answer in time"),
+            Err(error) => reply::unanswered(&secrets.scrub(&cause(&error))),
         }
     }
 
-    /// `None` when the AppToken holds characters that no HTTP header can.
-    fn request(&self, method: Method, name: &str, body: Vec<u8>, secrets: &Secrets<'_>) -> Option<Request> {
-        let mut token = HeaderValue::from_str(secrets.app_token()).ok()?;
-        token.set_sensitive(true);
-        let mut request = Request::new(method, self.base.join(name).ok()?);
-        request.headers_mut().insert(APP_TOKEN, token);
-        if !body.is_empty() {
-            let json = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(CONTENT_TYPE, json);
-            *request.body_mut() = Some(body.into());
-        }
-        Some(request)
-    }
-
-    async fn exchange(&self, request: Request, secrets: &Secrets<'_>) -> Result<Reply, reqwest::Error> {
-        let response = self.http.execute(request).await?;
+    async fn exchange(&self, request: RequestBuilder, secrets: &Secrets) -> Result<Reply, reqwest::Error> {
+        let response = request.send().await?;
         let status = response.status().as_u16();
         let now = self.clock.now();
         let retry_after = response
@@ -161,7 +157,7 @@ impl OctoEverywhere {
             .and_then(|value| reply::retry_after(value.to_str().ok()?, now));
         // The status is the answer; a body that breaks off takes nothing from it.
         let text = secrets.scrub_cut(&read(response).await, MAX_ANSWER);
-        Ok(Reply::new(status, retry_after, &text))
+        Ok(reply::answered(status, retry_after, &text))
     }
 }
 

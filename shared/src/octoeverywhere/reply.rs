@@ -3,94 +3,53 @@
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::registration::Reply;
+use crate::renewal::{Answer, Fault};
+
 /// The longest text that is kept of an answer, in characters: enough for an operator, little enough for a table row.
 const MAX_TEXT: usize = 300;
 
-/// What came of one call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// What it means for the registration.
-    pub outcome: Outcome,
-    /// For a person: on success the answer's body, else a sentence that says what was wrong. Holds no secret.
-    pub text: String,
-}
-
-/// What an answer means for the registration that the call was made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Done: OctoEverywhere answered 200, the only status that says so.
-    Success,
-    /// Not now; the same call may succeed later.
-    Temporary {
-        /// Whose trouble it is.
-        fault: Fault,
-        /// When OctoEverywhere wants to hear from us again, if it said so.
-        retry_after: Option<SignedDuration>,
-    },
-    /// 605: the printer's owner is no longer a supporter. Works again, as it was, when they upgrade; may last months.
-    Suspended,
-    /// 400, 401, 603, 604, 606: this call will never succeed, if the answer can be believed.
-    Refused,
-}
-
-/// Whose trouble a temporary failure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The service is down, unreachable or not itself: the next registration would fare no better.
-    Service,
-    /// The service is well and asks for fewer calls (429).
-    Rate,
-    /// This printer, plugin or connection: says nothing about the next registration.
-    Registration,
-}
-
-impl Reply {
-    /// Reads an answer.
-    pub(super) fn new(status: u16, retry_after: Option<SignedDuration>, body: &str) -> Self {
-        let outcome = classify(status, retry_after);
-        let body = shorten(body.trim());
-        let text = match (outcome, meaning(status)) {
-            (Outcome::Success, _) => body,
-            (_, meaning) if body.is_empty() => format!("OctoEverywhere answered {status} ({meaning})"),
-            (_, meaning) => format!("OctoEverywhere answered {status} ({meaning}): {body}"),
-        };
-        Self { outcome, text }
+/// Reads an answer. On success the message is the answer's body, else a sentence that says what was wrong.
+pub(super) fn answered(status: u16, retry_after: Option<SignedDuration>, body: &str) -> Reply {
+    let answer = classify(status, retry_after);
+    let body = shorten(body.trim());
+    let message = match (answer, meaning(status)) {
+        (Answer::Applied, _) => body,
+        (_, meaning) if body.is_empty() => format!("OctoEverywhere answered {status} ({meaning})"),
+        (_, meaning) => format!("OctoEverywhere answered {status} ({meaning}): {body}"),
+    };
+    Reply {
+        answer,
+        code: Some(status),
+        message,
     }
+}
 
-    /// There was no answer, because of `cause`.
-    pub(super) fn none(cause: &str) -> Self {
-        Self {
-            outcome: Outcome::Temporary {
-                fault: Fault::Service,
-                retry_after: None,
-            },
-            text: format!("OctoEverywhere could not be reached: {}", shorten(cause)),
-        }
-    }
-
-    /// No HTTP header can carry this AppToken, so OctoEverywhere has never issued it.
-    pub(super) fn unsendable() -> Self {
-        Self {
-            outcome: Outcome::Refused,
-            text: "the appToken holds characters that no HTTP header can carry".to_owned(),
-        }
+/// There was no answer, because of `cause`.
+pub(super) fn unanswered(cause: &str) -> Reply {
+    Reply {
+        answer: Answer::Temporary {
+            fault: Fault::Service,
+            retry_after: None,
+        },
+        code: None,
+        message: format!("OctoEverywhere could not be reached: {}", shorten(cause)),
     }
 }
 
 /// Error codes are real statuses in the 600s, above anything that `http` calls an error, so each is named here. Existing
 /// codes never change and new ones may come, so what isn't known is temporary.
-fn classify(status: u16, retry_after: Option<SignedDuration>) -> Outcome {
+fn classify(status: u16, retry_after: Option<SignedDuration>) -> Answer {
     let fault = match status {
-        200 => return Outcome::Success,
-        605 => return Outcome::Suspended,
-        400 | 401 | 603 | 604 | 606 => return Outcome::Refused,
-        429 => Fault::Rate,
-        601.. => Fault::Registration,
+        200 => return Answer::Applied,
+        605 => return Answer::Suspended,
+        400 | 401 | 603 | 604 | 606 => return Answer::Refused,
+        429 | 601.. => Fault::Registration,
         // 5xx and 600 are trouble by name; redirects, other successes and other 4xx come from something in front of the
         // service (a proxy, a firewall, a maintenance page), which treats all of our calls alike.
         _ => Fault::Service,
     };
-    Outcome::Temporary { fault, retry_after }
+    Answer::Temporary { fault, retry_after }
 }
 
 fn meaning(status: u16) -> &'static str {
@@ -139,8 +98,8 @@ fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn temporary(fault: Fault) -> Outcome {
-        Outcome::Temporary {
+    fn temporary(fault: Fault) -> Answer {
+        Answer::Temporary {
             fault,
             retry_after: None,
         }
@@ -149,10 +108,9 @@ mod tests {
     #[test]
     fn every_code_means_what_octoeverywhere_says() {
         let table = [
-            (Outcome::Success, &[200][..]),
-            (Outcome::Refused, &[400, 401, 603, 604, 606]),
-            (Outcome::Suspended, &[605]),
-            (temporary(Fault::Rate), &[429]),
+            (Answer::Applied, &[200][..]),
+            (Answer::Refused, &[400, 401, 603, 604, 606]),
+            (Answer::Suspended, &[605]),
             (
                 temporary(Fault::Service),
                 &[
@@ -161,12 +119,12 @@ mod tests {
             ),
             (
                 temporary(Fault::Registration),
-                &[601, 602, 607, 608, 609, 610, 611, 612, 613, 614, 699, 700, 999],
+                &[429, 601, 602, 607, 608, 609, 610, 611, 612, 613, 614, 699, 700, 999],
             ),
         ];
-        for (outcome, codes) in table {
+        for (answer, codes) in table {
             for &code in codes {
-                assert_eq!(classify(code, None), outcome, "{code}");
+                assert_eq!(classify(code, None), answer, "{code}");
             }
         }
     }
@@ -192,15 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_a_sentence_and_short() {
-        let reply = Reply::new(604, None, r#"{"Status":604,"Error":"gone"}"#);
-        insta::assert_snapshot!(reply.text, @r#"OctoEverywhere answered 604 (App Connection revoked or expired, printer removed, or owner's account deleted): {"Status":604,"Error":"gone"}"#);
-        assert_eq!(
-            Reply::new(502, None, " \n").text,
-            "OctoEverywhere answered 502 (server error)"
-        );
-        assert_eq!(Reply::new(200, None, "{}").text, "{}");
-        let long = Reply::new(200, None, &"ü".repeat(1000));
-        assert_eq!(long.text.chars().count(), MAX_TEXT + 1);
+    fn the_message_is_a_sentence_and_short() {
+        let message = |status, body: &str| answered(status, None, body).message;
+        insta::assert_snapshot!(message(604, r#"{"Status":604,"Error":"gone"}"#), @r#"OctoEverywhere answered 604 (App Connection revoked or expired, printer removed, or owner's account deleted): {"Status":604,"Error":"gone"}"#);
+        assert_eq!(message(502, " \n"), "OctoEverywhere answered 502 (server error)");
+        assert_eq!(message(200, "{}"), "{}");
+        assert_eq!(message(200, &"ü".repeat(1000)).chars().count(), MAX_TEXT + 1);
     }
 }
