@@ -22,8 +22,8 @@ pub const PATH: &str = "/octoeverywhere/webhook";
 /// How many characters of a secret version's id name the key in a token.
 pub const KEY_ID_LENGTH: usize = 8;
 
-/// Everything but RFC 3986's unreserved characters is escaped in a query value.
-const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What is escaped in a part of a URI: everything but the unreserved characters of RFC 3986.
+pub const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A signing key: one version of the callback secret.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ pub fn url(public_url: &str, registration: &RegistrationKey, metadata: &Metadata
         key.token(registration).expose_secret(),
     );
     for (name, value) in metadata.iter() {
-        let _ = write!(url, "&{name}={}", utf8_percent_encode(value, QUERY_VALUE)); // a String takes every write
+        let _ = write!(url, "&{name}={}", utf8_percent_encode(value, URI_COMPONENT)); // a String takes every write
     }
     SecretString::from(url)
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | who a notification is for | [`id`], [`metadata`] |
 //! | the callback URL, its token, and the keys | [`callback`], [`query`], [`keys`] |
-//! | what OctoEverywhere sends, and what goes to SNS | [`event`], [`payload`], [`message`] |
+//! | what OctoEverywhere sends, and what goes to SNS | [`event`], [`payload`], [`cloud_event`], [`message`] |
 //! | a registration, and when it is renewed | [`registration`], [`renewal`], [`lifecycle`] |
 //! | answers to callers | [`problem`] |
 //! | the rim: AWS, OctoEverywhere, environment, time | [`aws`], [`table`], [`octoeverywhere`], [`config`], [`clock`] |
@@ -14,6 +14,7 @@
 pub mod aws;
 pub mod callback;
 pub mod clock;
+pub mod cloud_event;
 pub mod config;
 pub mod event;
 pub mod id;
