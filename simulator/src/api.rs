@@ -12,12 +12,12 @@ use http::{HeaderValue, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::faults::{Ending, When};
+use crate::fault::{Ending, When};
 use crate::fleet::SharedPrinter;
 use crate::refusal::Refusal;
 use crate::request::{Call, Command};
 use crate::server::HangUp;
-use crate::simulation::{Notification, Simulation};
+use crate::simulation::{Notification, Simulation, pause};
 use crate::{CallRecord, EventType, Outcome, Route};
 
 /// Far above any call that makes sense.
@@ -47,13 +47,13 @@ async fn serve(route: Route, State(simulation): State<Arc<Simulation>>, request:
     let mishap = simulation
         .faults()
         .strike(route, printer.as_ref().map(|printer| &printer.id));
-    tokio::time::sleep(mishap.delay_before).await;
+    pause(mishap.delay_before).await;
     if let Some(ending) = mishap.ending(When::BeforeWork) {
         return open.end(ending).await;
     }
     let result = work(&simulation, call, printer).await;
     open.applied = result.is_ok();
-    tokio::time::sleep(mishap.delay_after).await;
+    pause(mishap.delay_after).await;
     match mishap.ending(When::AfterWork) {
         Some(ending) => open.end(ending).await,
         None => open.answer(result),

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::clock::OutOfRange;
-use crate::faults::BadFault;
+use crate::fault::BadFault;
 use crate::fleet::{CantIssue, SharedPrinter};
 use crate::print::{Print, Speed};
 use crate::simulation::{Notification, Simulation};

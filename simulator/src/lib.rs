@@ -6,7 +6,7 @@
 //!
 //! The rules take values and the time, and do no I/O: `webhook` (lifetime, filter, disabling), `webhook_url` (what can
 //! be called byte for byte), `request` (what a call says), `printer` and `fleet` (who holds what), `history`
-//! and `traffic` (what to assert on afterwards), `faults`, `payload`, and [`print`]. Around them: `api` and `control`
+//! and `traffic` (what to assert on afterwards), `fault` and `faults`, `payload`, and [`print`]. Around them: `api` and `control`
 //! (the routes), `delivery` (the calls out), `server`, and `simulation`, which holds the state.
 
 mod api;
@@ -15,6 +15,7 @@ mod clock;
 mod control;
 mod deliveries;
 mod delivery;
+mod fault;
 mod faults;
 mod fleet;
 mod history;
@@ -37,7 +38,7 @@ pub mod wire;
 pub use client::{Control, ControlError};
 pub use deliveries::{DELIVERIES_KEPT, Delivery, NotSent, Outcome};
 pub use delivery::{DELIVERY_TIMEOUT, DeliverVia, NoPlace};
-pub use faults::{Ending, Fault, When};
+pub use fault::{Ending, Fault, When};
 pub use history::{CALLS_KEPT, CallRecord, History, Lapse};
 pub use ids::{AppToken, EventType, PrinterId};
 pub use route::Route;

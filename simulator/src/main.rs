@@ -5,9 +5,17 @@ use std::net::SocketAddr;
 use clap::Parser;
 use printbell_simulator::{DeliverVia, Options, Simulator};
 
+const CONTROL: &str = "\
+It is driven over HTTP, too; URL is what it prints, ID the printerId that the first line answers with:
+  curl URL/control/printers -d '{\"name\":\"Ender 3\"}'
+  curl URL/control/printers/ID/play -d '{\"speed\":600}'
+  curl URL/control/faults -d '{\"route\":\"set\",\"times\":1,\"ending\":{\"kind\":\"answer\",\"status\":604}}'
+  curl URL/control/clock/advance -d '{\"seconds\":15552000}'
+  curl URL/control/registrations";
+
 /// A strict stand-in for OctoEverywhere: takes webhooks, calls them, and does what /control asks for.
 #[derive(Parser)]
-#[command(name = "simulator", version)]
+#[command(name = "simulator", version, after_help = CONTROL)]
 struct Arguments {
     /// Where to listen; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8600")]

@@ -2,7 +2,7 @@
 //! and playing a print.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -190,12 +190,19 @@ impl Simulation {
         let began = tokio::time::Instant::now();
         let mut deliveries = Vec::with_capacity(SCRIPT.len());
         for scene in &SCRIPT {
-            tokio::time::sleep(speed.due(scene).saturating_sub(began.elapsed())).await;
+            pause(speed.due(scene).saturating_sub(began.elapsed())).await;
             let face = printer.lock().face();
             let body = payload::text(&face, scene.event, Some(&print.moment(scene)));
             deliveries.push(self.notify(printer, Notification::json(Some(scene.event), body)).await);
         }
         deliveries
+    }
+}
+
+/// Waits, if there is anything to wait for: even a sleep of zero would last until the timer's next millisecond.
+pub(crate) async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
     }
 }
 
