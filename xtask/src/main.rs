@@ -1,4 +1,4 @@
-//! `cargo xtask`: Printbell's own tasks. [`local`] and [`test`] are the two that everybody needs.
+//! `cargo xtask`: Printbell's own tasks. [`local`] and [`mod@test`] are the two that everybody needs.
 //!
 //! - [`workspace`]: where things are; [`process`]: programs that end when we do; [`progress`]: what the screen shows.
 //! - [`python`], [`tools`]: the pinned tools, in environments of the project's own.

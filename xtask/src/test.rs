@@ -58,10 +58,14 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     };
     let mut findings = Findings::default();
     let everything = arguments.filter.is_empty();
-    if everything {
-        run.check_source(&mut findings).await;
-    }
-    tokio::try_join!(tools.install_tools(), tools.install_emulator())?;
+    let check_source = async {
+        if everything {
+            run.check_source(&mut findings).await;
+        }
+        Ok(())
+    };
+    // One waits for the processor, the others for the network.
+    tokio::try_join!(check_source, tools.install_tools(), tools.install_emulator())?;
     if everything {
         run.check_packaging(&mut findings).await;
     }
