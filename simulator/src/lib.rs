@@ -5,9 +5,9 @@
 //! what the real service does when one can least use it: [`Fault`]s, and half a year in a second.
 //!
 //! The rules take values and the time, and do no I/O: `webhook` (lifetime, filter, disabling), `webhook_url` (what can
-//! be called byte for byte), `request` (what a call says), `printer` and `fleet` (who holds what), `history`
-//! and `traffic` (what to assert on afterwards), `fault` and `faults`, `payload`, and [`print`]. Around them: `api` and `control`
-//! (the routes), `delivery` (the calls out), `server`, and `simulation`, which holds the state.
+//! be called byte for byte), `request` (what a call says), `printer` and `fleet` (who holds what), `history` and
+//! `traffic` (what to assert on afterwards), `fault`, `faults`, `payload`, and [`mod@print`]. Around them: `api` and
+//! `control` (the routes), `delivery` (the calls out), `server`, and `simulation`, which holds the state.
 
 mod api;
 mod client;
