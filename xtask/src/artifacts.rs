@@ -1,6 +1,6 @@
 //! The functions, built as they go to AWS.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::progress::Step;
 use crate::tools::Tools;
@@ -14,12 +14,14 @@ const FUNCTIONS: [&str; 4] = ["webhook", "renew", "register", "redrive"];
 /// `sam build` alone would do, but it compiles one function after the other and shows nothing meanwhile. So cargo-lambda
 /// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it.
 pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
+    let architecture = architecture()?;
     let mut step = Step::begin("Compiling the functions for AWS (minutes at first, seconds later)");
     let packages = FUNCTIONS.iter().flat_map(|function| ["--package", function]);
     let compile = tools
         .program("cargo")
         .args(["lambda", "build", "--release"])
         .args(packages)
+        .args((architecture == "arm64").then_some("--arm64"))
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "120")
         .current_dir(workspace.root());
@@ -34,10 +36,32 @@ pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     step.done();
 
     let step = Step::begin("Packing them with sam");
-    let build = tools.tool("sam").args(["build"]).current_dir(workspace.root());
-    build.run_into(&workspace.local("sam-build.log")).await?;
+    let build = tools.sam("build").args([
+        "--parameter-overrides".to_owned(),
+        format!("Architecture={architecture}"),
+    ]);
+    build
+        .current_dir(workspace.root())
+        .run_into(&workspace.local("sam-build.log"))
+        .await?;
     step.done();
     Ok(())
+}
+
+/// What Lambda calls this machine's processor: the emulator runs the functions as processes of this machine.
+pub fn architecture() -> Result<&'static str> {
+    if !cfg!(target_os = "linux") {
+        bail!(
+            "the emulator runs the functions as they go to AWS, as Linux programs, and this is {}; use a Linux \
+             virtual machine, for example Lima or OrbStack",
+            std::env::consts::OS
+        );
+    }
+    match std::env::consts::ARCH {
+        "x86_64" => Ok("x86_64"),
+        "aarch64" => Ok("arm64"),
+        other => bail!("Lambda has no {other} processors, so the functions can't be run on this one"),
+    }
 }
 
 /// What cargo's progress bar says: `Building [==>   ] 12/163: serde, tokio`.

@@ -7,6 +7,7 @@ use printbell_tests::aws::{Aws, Credentials, xml_texts};
 use printbell_tests::stack::{Functions, Outputs, Stack};
 use serde_json::json;
 
+use crate::artifacts;
 use crate::dev_key;
 use crate::emulator::{self, Emulator, REGION};
 use crate::progress::Step;
@@ -31,19 +32,26 @@ pub async fn deploy(
     let step = Step::begin("Deploying template.yaml");
     let owner = emulator::owner();
     let deploy = tools
-        .tool("sam")
-        .args(["deploy", "--stack-name", NAME, "--region", REGION])
+        .sam("deploy")
+        .args([
+            "--stack-name",
+            NAME,
+            "--region",
+            REGION,
+            "--resolve-s3",
+            "--capabilities",
+            "CAPABILITY_IAM",
+        ])
         .args([
             "--no-confirm-changeset",
             "--no-fail-on-empty-changeset",
             "--no-progressbar",
         ])
+        .arg("--parameter-overrides")
         .args([
-            "--parameter-overrides".to_owned(),
             format!("OctoEverywhereUrl={simulator}"),
-        ])
-        .args([
             format!("RenewSchedule=\"{schedule}\""),
+            format!("Architecture={}", artifacts::architecture()?),
             format!("AlarmEmail={ALARM_EMAIL}"),
         ])
         .env("AWS_ENDPOINT_URL", &emulator.endpoint)

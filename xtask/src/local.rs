@@ -117,7 +117,7 @@ async fn offer(workspace: &Workspace, system: &System, printer: &Issued, subscri
     let api = stack.outputs.api_url.replacen("https", "http", 1);
     let owner = &stack.owner;
     let aws = format!(
-        "AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_REGION={} {} --endpoint-url {}",
+        "AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_DEFAULT_REGION={} {} --endpoint-url {}",
         owner.access_key_id,
         owner.secret_access_key,
         emulator::REGION,

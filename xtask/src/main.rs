@@ -6,6 +6,11 @@
 //! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
 //!   [`dev_key`]: the published key of local stacks.
 
+#[cfg(not(unix))]
+compile_error!(
+    "cargo xtask runs on Linux (and, but for the local stack, on macOS); on Windows use WSL: `wsl --install`"
+);
+
 mod artifacts;
 mod demonstration;
 mod deployment;

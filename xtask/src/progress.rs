@@ -1,10 +1,12 @@
 //! What the screen shows while something takes long. All of it goes to standard error.
 
+use std::fmt;
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// How often a step tells where it is, when it can't draw over its last word.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
@@ -13,27 +15,24 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 
-/// Something that takes a while. Dropped before it is [done](Step::done), it leaves no mark but the last line said.
+/// The steps that are under way, one below the other, where there is a terminal to draw them on.
+static UNDER_WAY: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Something that takes a while.
 #[derive(Debug)]
 pub struct Step {
     title: String,
     started: Instant,
     spoke: Instant,
-    bar: ProgressBar,
+    bar: Option<ProgressBar>,
 }
 
 impl Step {
     /// Begins, and says so.
     pub fn begin(title: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if std::io::stderr().is_terminal() {
-            if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {prefix} {elapsed} {wide_msg:.dim}") {
-                bar.set_style(style);
-            }
-            bar.set_prefix(title.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(120));
-        } else {
-            anstream::eprintln!("  {title} …");
+        let bar = std::io::stderr().is_terminal().then(|| draw(title));
+        if bar.is_none() {
+            say(format_args!("  {title} …"));
         }
         Self {
             title: title.to_owned(),
@@ -50,47 +49,63 @@ impl Step {
 
     /// Tells how far it is.
     pub fn at(&mut self, message: &str) {
-        if self.bar.is_hidden() {
-            if self.spoke.elapsed() >= BETWEEN_LINES {
-                self.spoke = Instant::now();
-                anstream::eprintln!("  {QUIET}{} … {message}{QUIET:#}", self.title);
-            }
-        } else {
-            self.bar.set_message(message.to_owned());
+        if let Some(bar) = &self.bar {
+            bar.set_message(message.to_owned());
+        } else if self.spoke.elapsed() >= BETWEEN_LINES {
+            self.spoke = Instant::now();
+            say(format_args!("{QUIET}  {} … {message}{QUIET:#}", self.title));
         }
     }
 
     /// Ends well.
     pub fn done(self) {
-        self.bar.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        anstream::eprintln!("{GOOD}✓{GOOD:#} {} {QUIET}{seconds:.1} s{QUIET:#}", self.title);
+        say(format_args!(
+            "{GOOD}✓{GOOD:#} {} {QUIET}{seconds:.1} s{QUIET:#}",
+            self.title
+        ));
     }
 
     /// Ends badly.
     pub fn failed(self) {
-        self.bar.finish_and_clear();
-        anstream::eprintln!("{BAD}✗ {}{BAD:#}", self.title);
+        say(format_args!("{BAD}✗ {}{BAD:#}", self.title));
     }
 }
 
 impl Drop for Step {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
+}
+
+fn draw(title: &str) -> ProgressBar {
+    let bar = UNDER_WAY.add(ProgressBar::new_spinner());
+    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(title.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// Says a line, above the steps that are under way.
+fn say(line: fmt::Arguments<'_>) {
+    UNDER_WAY.suspend(|| anstream::eprintln!("{line}"));
 }
 
 /// Says something in passing.
 pub fn note(message: &str) {
-    anstream::eprintln!("{QUIET}  {message}{QUIET:#}");
+    say(format_args!("{QUIET}  {message}{QUIET:#}"));
 }
 
 /// Says what has been achieved.
 pub fn success(message: &str) {
-    anstream::eprintln!("{GOOD}✓{GOOD:#} {message}");
+    say(format_args!("{GOOD}✓{GOOD:#} {message}"));
 }
 
 /// Says why it was all in vain.
 pub fn failure(error: &anyhow::Error) {
-    anstream::eprintln!("{BAD}error{BAD:#}: {error:#}");
+    say(format_args!("{BAD}error{BAD:#}: {error:#}"));
 }

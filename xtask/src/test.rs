@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use printbell_tests::stack::STACK_VARIABLE;
 
 use crate::artifacts;
+use crate::emulator::REGION;
 use crate::local::System;
 use crate::process::Program;
 use crate::progress::{self, Step};
@@ -111,7 +112,11 @@ impl Run<'_> {
 
     /// What is deployed and what it is made of.
     async fn check_packaging(&self, findings: &mut Findings) {
-        let lint = self.tools.tool("sam").args(["validate", "--lint"]);
+        let lint = self
+            .tools
+            .sam("validate")
+            .args(["--lint"])
+            .env("AWS_DEFAULT_REGION", REGION);
         self.check(findings, "The template", "template", lint).await;
         // cargo-deny looks at what every platform would get; building has fetched this one's part only.
         let fetch = self.tools.program("cargo").args(["fetch", "--quiet"]);

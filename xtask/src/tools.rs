@@ -53,11 +53,18 @@ impl Tools {
         Program::new(&self.python, name).path_first(&self.tools.join("bin"))
     }
 
+    /// `sam`, which knows nothing of anybody's AWS account, nor of what `sam deploy --guided` wrote into `samconfig.toml`
+    /// (the file has no environment of this name).
+    pub fn sam(&self, command: &str) -> Program {
+        self.tool("sam")
+            .args([command, "--config-env", "local"])
+            .env("SAM_CLI_TELEMETRY", "0")
+            .without_aws()
+    }
+
     /// One of the tools.
     pub fn tool(&self, name: &str) -> Program {
-        Program::new(&self.python, self.tools.join("bin").join(name))
-            .path_first(&self.tools.join("bin"))
-            .env("SAM_CLI_TELEMETRY", "0")
+        Program::new(&self.python, self.tools.join("bin").join(name)).path_first(&self.tools.join("bin"))
     }
 
     /// The emulator's Python.
@@ -97,7 +104,7 @@ impl Tools {
                 "--no-deps",
                 "--requirement",
             ])
-            .args([&wanted]);
+            .arg(&wanted);
         pip.run_into(&log).await?;
         std::fs::rename(&wanted, &stamp).with_context(|| format!("can't write {}", stamp.display()))?;
         step.done();
