@@ -5,8 +5,12 @@
 //! [`CallbackKeys::signing_key`]: nobody signs with a key until every receiver is able to learn it.
 
 use std::future::Future;
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
@@ -181,6 +185,23 @@ pub struct CallbackSecret {
     pub client: Client,
     /// Which secret.
     pub arn: String,
+}
+
+impl CallbackSecret {
+    /// The secret `arn`, read in at most 1.5 s: whoever waits for it has other things to do in the time that is left.
+    pub fn new(aws: &SdkConfig, arn: String) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_millis(700))
+            .operation_attempt_timeout(Duration::from_millis(700))
+            .operation_timeout(Duration::from_millis(1500));
+        let config = aws_sdk_secretsmanager::config::Builder::from(aws)
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard().with_max_attempts(2));
+        Self {
+            client: Client::from_conf(config.build()),
+            arn,
+        }
+    }
 }
 
 impl KeySource for CallbackSecret {

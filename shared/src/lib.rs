@@ -7,7 +7,8 @@
 //! | who a notification is for | [`id`], [`metadata`] |
 //! | the callback URL, its token, and the keys | [`callback`], [`query`], [`keys`] |
 //! | what OctoEverywhere sends, and what goes to SNS | [`event`], [`payload`], [`cloud_event`], [`message`] |
-//! | a registration, and when it is renewed | [`registration`], [`renewal`], [`lifecycle`] |
+//! | how it becomes durable | [`letter`], [`outbox`] |
+//! | a registration, and when it is renewed | [`registration`], [`renewal`], [`holder`], [`lifecycle`] |
 //! | answers to callers | [`problem`] |
 //! | the rim: AWS, OctoEverywhere, environment, time | [`aws`], [`table`], [`octoeverywhere`], [`config`], [`clock`] |
 
@@ -17,12 +18,15 @@ pub mod clock;
 pub mod cloud_event;
 pub mod config;
 pub mod event;
+pub mod holder;
 pub mod id;
 pub mod keys;
+pub mod letter;
 pub mod lifecycle;
 pub mod message;
 pub mod metadata;
 pub mod octoeverywhere;
+pub mod outbox;
 pub mod payload;
 pub mod problem;
 pub mod query;

@@ -96,7 +96,7 @@ impl Message {
     /// The message for an authentic callback.
     pub fn for_callback(origin: &Origin, body: &[u8], receipt: &Receipt) -> Result<Self, Unpublishable> {
         let payload = Payload::read(body)?;
-        let id = notification_id(origin, body, receipt, payload.event_type);
+        let id = notification_id(&origin.registration, body, receipt, payload.event_type);
         let printer = payload.printer_id.as_deref().unwrap_or_default();
         let event = payload
             .event_type
@@ -149,11 +149,16 @@ fn attributes(origin: &Origin, payload: &Payload<'_>, event: &str) -> Vec<Attrib
     .collect()
 }
 
-/// The same for each delivery of one notification, so that a consumer can tell a duplicate; a test notification always
-/// says the same and is always meant, so its id is that of the invocation too.
-fn notification_id(origin: &Origin, body: &[u8], receipt: &Receipt, event_type: Option<EventType>) -> String {
+/// The id of a callback's event. The same for each delivery of one notification, so that a consumer can tell a duplicate;
+/// a test notification always says the same and is always meant, so its id is that of the invocation too.
+pub fn notification_id(
+    registration: &RegistrationKey,
+    body: &[u8],
+    receipt: &Receipt,
+    event_type: Option<EventType>,
+) -> String {
     let mut hash = Sha256::new()
-        .chain_update(origin.registration.to_bytes())
+        .chain_update(registration.to_bytes())
         .chain_update([0])
         .chain_update(body);
     if event_type == Some(EventType::TEST) {

@@ -1,0 +1,168 @@
+//! What happens to a callback, and what it is answered.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use lambda_runtime::LambdaEvent;
+use printbell_shared::aws::{self, NoAws};
+use printbell_shared::clock::Clock;
+use printbell_shared::keys::{CallbackSecret, KeyRing, KeySource, KeysUnavailable, Verdict};
+use printbell_shared::letter::{Callback, Letter};
+use printbell_shared::message::{Origin, Receipt};
+use printbell_shared::outbox::aws::AwsWays;
+use printbell_shared::outbox::{NotDelivered, Outbox, Ways, plan};
+use printbell_shared::payload;
+use printbell_shared::problem::Problem;
+use printbell_shared::query::Query;
+use tokio::time::{Instant, timeout};
+
+use crate::answer::Answer;
+use crate::config::Config;
+use crate::deadline::time_left;
+use crate::request::Request;
+
+/// Why a callback isn't taken.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Nothing proves where it comes from. The same answer for every reason.
+    Unauthorized,
+    /// Its body is over the limit.
+    TooLarge,
+    /// Nothing made it durable in time.
+    NotDelivered(NotDelivered),
+}
+
+/// The receiver: one process, one callback at a time.
+pub struct Receiver<S, W> {
+    keys: KeyRing<S>,
+    outbox: Outbox<W>,
+    clock: Clock,
+}
+
+impl Receiver<CallbackSecret, AwsWays> {
+    /// A receiver on AWS, with the keys read and the connection to SNS opened as far as that works.
+    pub async fn start(config: Config, lookup: impl Fn(&'static str) -> Option<String>) -> Result<Self, NoAws> {
+        let timeouts = TimeoutConfig::builder().connect_timeout(plan::TIMEOUT).build();
+        let aws = aws::configure(lookup, timeouts, RetryConfig::disabled())?;
+        let keys = KeyRing::new(CallbackSecret::new(&aws, config.callback_secret_arn));
+        let ways = AwsWays::new(
+            &aws,
+            config.topic_arn,
+            config.fallback_queue_url,
+            config.dead_letter_queue_url,
+        );
+        let (warm, ()) = tokio::join!(keys.warm_up(config.clock.now()), ways.warm_up());
+        if let Err(error) = warm {
+            tracing::warn!(%error, "starting without the callback keys");
+        }
+        Ok(Self::new(keys, Outbox::new(ways), config.clock))
+    }
+}
+
+impl<S: KeySource, W: Ways> Receiver<S, W> {
+    /// A receiver of these parts.
+    pub fn new(keys: KeyRing<S>, outbox: Outbox<W>, clock: Clock) -> Self {
+        Self { keys, outbox, clock }
+    }
+
+    /// Answers one event, whatever it holds.
+    pub async fn receive(&self, event: LambdaEvent<Request>) -> Result<Answer, Infallible> {
+        let LambdaEvent {
+            payload: mut request,
+            context,
+        } = event;
+        let ends = i64::try_from(context.deadline)
+            .ok()
+            .and_then(|at| Timestamp::from_millisecond(at).ok());
+        let left = time_left(Timestamp::now(), request.arrived(), ends.unwrap_or(Timestamp::MAX));
+        let deadline = Instant::now() + left;
+        let receipt = Receipt {
+            received: self.clock.now(),
+            request_id: context.request_id,
+        };
+        let callback = Callback {
+            query: request.query(),
+            body: request.body(),
+            receipt,
+        };
+        let outcome = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
+        Ok(match outcome {
+            Ok(Ok(id)) => Answer::taken(&id),
+            Ok(Err(refusal)) => Answer::problem(&refusal.into()),
+            // The panic hook has told where. The sender may try again, and the next request finds a working process.
+            Err(_) => Answer::problem(&unavailable()),
+        })
+    }
+
+    /// Makes one callback durable, and returns its event's id.
+    pub async fn accept(&self, callback: Callback, deadline: Instant) -> Result<String, Refusal> {
+        let query = Query::read(&callback.query);
+        let verdict = self.verify(&query, &callback.receipt, deadline).await;
+        let Some(claim) = query.claim else {
+            return Err(Refusal::Unauthorized);
+        };
+        if let Ok(Verdict::Forged | Verdict::UnknownKey) = verdict {
+            return Err(Refusal::Unauthorized);
+        }
+        if callback.body.len() > payload::MAX_LENGTH {
+            return Err(Refusal::TooLarge);
+        }
+        let letter = if verdict.is_ok() {
+            let Query { metadata, .. } = query;
+            let registration = claim.registration;
+            Letter::authentic(Origin { registration, metadata }, callback)
+        } else {
+            Letter::Unverified(callback)
+        };
+        if let Letter::Quarantined { origin, reason, .. } = &letter {
+            tracing::warn!(registration = %origin.registration, %reason, "an authentic callback can't be published");
+        }
+        match self.outbox.deliver(&letter, deadline).await {
+            Ok(_) => Ok(letter.id()),
+            Err(error) => {
+                tracing::error!(%error, "a callback could not be saved");
+                Err(Refusal::NotDelivered(error))
+            }
+        }
+    }
+
+    /// Reading the keys may take half of the time that there is, no more: the rest is for making the callback durable.
+    async fn verify(&self, query: &Query, receipt: &Receipt, deadline: Instant) -> Result<Verdict, KeysUnavailable> {
+        let verifying = self
+            .keys
+            .verify(query.claim.as_ref(), receipt.received, receipt.received);
+        let half = deadline.saturating_duration_since(Instant::now()) / 2;
+        let verdict = timeout(half, verifying).await.unwrap_or(Err(KeysUnavailable::Waiting));
+        match &verdict {
+            Ok(_) | Err(KeysUnavailable::Waiting) => {}
+            Err(error) => tracing::warn!(%error, "callbacks are queued unverified"),
+        }
+        verdict
+    }
+}
+
+fn unavailable() -> Problem {
+    Problem::new(
+        503,
+        "Service Unavailable",
+        "The notification could not be saved; send it again.",
+    )
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unauthorized => Self::new(
+                401,
+                "Unauthorized",
+                "The URL's callbackToken doesn't speak for this tenantId and printerRef.",
+            ),
+            Refusal::TooLarge => Self::new(413, "Content Too Large", "A notification may have 128 KiB."),
+            Refusal::NotDelivered(_) => unavailable(),
+        }
+    }
+}
