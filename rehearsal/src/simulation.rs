@@ -1,0 +1,150 @@
+//! A fleet of registrations in virtual time.
+//!
+//! Every registration is put within the first day. Then renew runs every 15 minutes, as EventBridge Scheduler starts it, against
+//! an OctoEverywhere to which things happen. What is written, and when it is due again, is decided by
+//! [`printbell_shared::renewal`] alone.
+
+mod event;
+mod fleet;
+mod report;
+mod run;
+
+pub use event::{Event, EventKind};
+pub use report::{Hour, Report};
+
+use jiff::SignedDuration;
+use printbell_shared::id::{PrinterRef, RegistrationKey, TenantId};
+use printbell_shared::renewal::{Change, EpochSeconds, Key, LIFETIME, Outcome, Renewal, Settlement};
+
+use event::World;
+use fleet::{Fleet, Row};
+
+/// When the simulated years begin: 2026-12-01T00:00:00Z.
+const START: EpochSeconds = EpochSeconds(1_796_083_200);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// How long a holder has: more than any call takes.
+const LEASE: SignedDuration = SignedDuration::from_mins(15);
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// How many registrations.
+    pub printers: u32,
+    /// For how many days.
+    pub days: u32,
+    /// The most calls that renew starts in a second.
+    pub calls_per_second: f64,
+    /// What happens to OctoEverywhere.
+    pub events: Vec<Event>,
+}
+
+impl Scenario {
+    /// The rate cap for a fleet: twice what the fleet needs on average, so that after an outage the backlog is worked off in
+    /// the time that the outage lasted. The template's 20 a second serve a hundred million.
+    pub fn rate_cap(printers: u32) -> f64 {
+        (f64::from(printers) / 5_000_000.0).max(20.0)
+    }
+
+    fn end(&self) -> EpochSeconds {
+        START + DAY * i32::try_from(self.days).unwrap_or(i32::MAX)
+    }
+}
+
+/// A simulation under way.
+pub struct Simulation {
+    scenario: Scenario,
+    world: World,
+    fleet: Fleet,
+    report: Report,
+}
+
+impl Simulation {
+    /// Runs `scenario` to its end; `progress` hears of each day that is over.
+    pub fn run(scenario: Scenario, mut progress: impl FnMut(u32)) -> Report {
+        let mut simulation = Self {
+            world: World::new(&scenario.events, START),
+            fleet: Fleet::new(START, scenario.end() + DAY * 130),
+            report: Report::new(&scenario),
+            scenario,
+        };
+        simulation.register_all();
+        for day in 0..simulation.scenario.days {
+            let midnight = START + DAY * i32::try_from(day).unwrap_or(i32::MAX);
+            for quarter in 0..96 {
+                simulation.renew(midnight + run::PERIOD * quarter);
+            }
+            progress(day + 1);
+        }
+        simulation.close()
+    }
+
+    /// Puts every registration within the first day, evenly.
+    fn register_all(&mut self) {
+        let printers = self.scenario.printers;
+        for n in 0..printers {
+            let now = START + SignedDuration::from_secs(i64::from(n) * DAY.as_secs() / i64::from(printers));
+            let change = Renewal::put(None, now, now + LEASE);
+            let Change::Apply(renewal) = change else {
+                unreachable!("a new row is free: {change:?}")
+            };
+            self.call(
+                Row {
+                    key: key(n),
+                    renewal,
+                    held_until: None,
+                },
+                now,
+            );
+        }
+    }
+
+    /// Makes the call that a leased row is due for, and files the row where it is due next.
+    fn call(&mut self, mut row: Row, now: EpochSeconds) -> event::Response {
+        let Some(call) = row.renewal.call(now) else {
+            unreachable!("leased, and due: {row:?}")
+        };
+        let response = self.world.respond(row.key, now);
+        self.report.called(now, &response);
+        if response.done {
+            if let Some(held_until) = row.held_until {
+                self.report.renewed(held_until - now);
+            }
+            row.held_until = Some(now + LIFETIME);
+        }
+        match row.renewal.settle(row.key, &call, &response.answer, now) {
+            Settlement::Write(renewal, outcome) => {
+                row.renewal = match renewal.announcement {
+                    Some(_) => renewal.announced(call.lease, now).unwrap_or(renewal),
+                    None => renewal,
+                };
+                if outcome == Outcome::Revoked {
+                    self.report.revoked += 1;
+                } else {
+                    self.fleet.file(row);
+                }
+            }
+            other => unreachable!("nobody else writes: {other:?}"),
+        }
+        response
+    }
+
+    fn close(mut self) -> Report {
+        let end = self.scenario.end();
+        for row in self.fleet.into_rows() {
+            match row.held_until {
+                Some(held_until) => self.report.held(held_until - end),
+                None => self.report.never_applied += 1,
+            }
+        }
+        self.report
+    }
+}
+
+fn key(n: u32) -> Key {
+    let tenant = TenantId::try_from(format!("tenant-{}", n / 1000));
+    let printer = PrinterRef::try_from(format!("printer-{n}"));
+    let (Ok(tenant), Ok(printer)) = (tenant, printer) else {
+        unreachable!("only letters, digits and dashes")
+    };
+    Key::from(&RegistrationKey { tenant, printer })
+}

@@ -1,0 +1,134 @@
+//! What was seen, and whether it is what Printbell promises.
+
+use jiff::SignedDuration;
+use printbell_shared::renewal::{CYCLE, EpochSeconds};
+
+use super::event::Response;
+use super::{DAY, START, Scenario};
+
+/// The calls of one hour.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hour {
+    /// Every call that renew made.
+    pub calls: u32,
+    /// Those of them that didn't succeed.
+    pub failed: u32,
+}
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What was simulated.
+    pub scenario: Scenario,
+    /// The load, hour by hour; the calls of the first day's PUTs are not in it.
+    pub hours: Vec<Hour>,
+    /// Webhooks that were gone at OctoEverywhere before they were renewed, or are gone at the end.
+    pub lapses: u64,
+    /// Registrations that were revoked. Nobody's App Connection ever ends here, so each one is wrong.
+    pub revoked: u64,
+    /// Registrations that OctoEverywhere never had.
+    pub never_applied: u64,
+    /// The least time that was left before an expiry.
+    pub closest: SignedDuration,
+}
+
+impl Report {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        Self {
+            scenario: scenario.clone(),
+            hours: vec![Hour::default(); scenario.days as usize * 24 + 24],
+            lapses: 0,
+            revoked: 0,
+            never_applied: 0,
+            closest: SignedDuration::MAX,
+        }
+    }
+
+    pub(super) fn called(&mut self, now: EpochSeconds, response: &Response) {
+        if now - START < DAY {
+            return;
+        }
+        let hour = ((now - START).as_secs() / 3600) as usize;
+        if let Some(hour) = self.hours.get_mut(hour) {
+            hour.calls += 1;
+            hour.failed += u32::from(response.answer != printbell_shared::renewal::Answer::Applied);
+        }
+    }
+
+    /// OctoEverywhere was asked again, so long before it would have forgotten.
+    pub(super) fn renewed(&mut self, left: SignedDuration) {
+        self.closest = self.closest.min(left);
+        self.lapses += u64::from(left.is_negative());
+    }
+
+    /// So long is left at the end.
+    pub(super) fn held(&mut self, left: SignedDuration) {
+        self.lapses += u64::from(left.is_negative());
+    }
+
+    /// The calls an hour that the fleet needs: each registration once a cycle.
+    pub fn mean(&self) -> f64 {
+        f64::from(self.scenario.printers) / (CYCLE.as_secs() as f64 / 3600.0)
+    }
+
+    /// What an hour may have once it is quiet again: 1.1 × the mean. A fleet under ten million shows the grain of its hash,
+    /// and may have six standard deviations.
+    pub fn bound(&self) -> f64 {
+        let mean = self.mean();
+        (mean * 1.1).max(mean + 6.0 * mean.sqrt())
+    }
+
+    /// The hours in which an event may still be felt, from its beginning to one cycle after its end, as hours since the start.
+    fn disturbances(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let hours = |duration: SignedDuration| duration.as_hours() as usize;
+        self.scenario
+            .events
+            .iter()
+            .map(move |event| hours(event.from)..hours(event.from + event.lasts + CYCLE))
+    }
+
+    /// The busiest hour outside every disturbance.
+    pub fn busiest_quiet_hour(&self) -> u32 {
+        let disturbances: Vec<_> = self.disturbances().collect();
+        let quiet = |hour: &usize| !disturbances.iter().any(|disturbance| disturbance.contains(hour));
+        (0..self.hours.len())
+            .filter(quiet)
+            .map(|hour| self.hours[hour].calls)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// For each event, how long after its end the last hour above the bound was over.
+    pub fn recoveries(&self) -> Vec<SignedDuration> {
+        let bound = self.bound();
+        let events = self.scenario.events.iter().zip(self.disturbances());
+        let recovery = |(event, felt): (&super::Event, std::ops::Range<usize>)| {
+            let felt = felt.start..felt.end.min(self.hours.len());
+            let last = felt.rev().find(|hour| f64::from(self.hours[*hour].calls) > bound);
+            let over = last.map_or(event.from, |hour| SignedDuration::from_hours(hour as i64 + 1));
+            (over - event.from - event.lasts).max(SignedDuration::ZERO)
+        };
+        events.map(recovery).collect()
+    }
+
+    /// Every promise that was broken.
+    pub fn broken_promises(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        if self.lapses > 0 {
+            broken.push(format!("{} registrations lapsed", self.lapses));
+        }
+        if self.revoked > 0 {
+            broken.push(format!("{} registrations were revoked wrongly", self.revoked));
+        }
+        if self.never_applied > 0 {
+            broken.push(format!("{} registrations were never applied", self.never_applied));
+        }
+        let (busiest, bound) = (self.busiest_quiet_hour(), self.bound());
+        if f64::from(busiest) > bound {
+            broken.push(format!(
+                "an hour long after every event had {busiest} calls, more than {bound:.0}"
+            ));
+        }
+        broken
+    }
+}

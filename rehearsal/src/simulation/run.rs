@@ -1,0 +1,69 @@
+//! One run of renew: oldest due first, under the caps on rate and on calls in flight, until nothing is due, the time is up, or
+//! the service fails.
+
+use std::collections::VecDeque;
+
+use jiff::SignedDuration;
+use printbell_shared::renewal::EpochSeconds;
+
+use super::{LEASE, Simulation};
+
+/// The template's schedule, `rate(15 minutes)`.
+pub(super) const PERIOD: SignedDuration = SignedDuration::from_mins(15);
+/// When a run starts no new call any more: its timeout of 15 minutes, less a call's timeout and a margin.
+const WORKING_TIME: SignedDuration = SignedDuration::from_secs(15 * 60 - 15);
+const MAX_IN_FLIGHT: usize = 32;
+/// How many failures of the service in a row end the run.
+const BREAKER: u32 = 20;
+
+/// When the answers of the calls in flight come, in microseconds since the run began, and whether each is the service's failure.
+struct Flight {
+    calls: VecDeque<(i64, bool)>,
+    failures_in_a_row: u32,
+}
+
+impl Flight {
+    /// Takes note of every answer that has come by `now`.
+    fn land(&mut self, now: i64) {
+        while let Some((_, failed)) = self.calls.pop_front_if(|(lands, _)| *lands <= now) {
+            self.failures_in_a_row = if failed { self.failures_in_a_row + 1 } else { 0 };
+        }
+    }
+}
+
+impl Simulation {
+    /// One scheduled run.
+    pub(super) fn renew(&mut self, start: EpochSeconds) {
+        let interval = (1e6 / self.scenario.calls_per_second) as i64;
+        let mut flight = Flight {
+            calls: VecDeque::with_capacity(MAX_IN_FLIGHT),
+            failures_in_a_row: 0,
+        };
+        let mut clock = 0;
+        loop {
+            if flight.calls.len() == MAX_IN_FLIGHT {
+                clock = flight.calls.front().map_or(clock, |(lands, _)| clock.max(*lands));
+            }
+            flight.land(clock);
+            let elapsed = SignedDuration::from_micros(clock);
+            if flight.failures_in_a_row >= BREAKER || elapsed >= WORKING_TIME {
+                break;
+            }
+            let Some(mut row) = self.fleet.take_due(start) else {
+                break;
+            };
+            let now = start + elapsed;
+            let leased = row.renewal.lease(now, start + LEASE);
+            let Some(leased) = leased else {
+                unreachable!("due, and nobody else's: {row:?}")
+            };
+            row.renewal = leased;
+            let response = self.call(row, now);
+            flight.calls.push_back((
+                clock + response.latency.as_micros() as i64,
+                response.is_service_failure(),
+            ));
+            clock += interval;
+        }
+    }
+}
