@@ -1,1 +1,149 @@
-//! To come.
+//! What the topic is told when a registration changes its status: `dev.printbell.registration.{active,suspended,revoked}`.
+//!
+//! The change is written to the row before it is published ([`crate::renewal::Announcement`]), so it is published at least
+//! once, and a repeat has the same id.
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::cloud_event::CloudEvent;
+use crate::event::Severity;
+use crate::message::{Attribute, Message};
+use crate::registration::Registration;
+use crate::renewal::{Announcement, Status};
+
+/// What the `type` of a lifecycle event begins with.
+const TYPE_PREFIX: &str = "dev.printbell.";
+
+impl Message {
+    /// The message for a change of a registration's status.
+    pub fn for_announcement(row: &Registration, announcement: &Announcement) -> Self {
+        let status = announcement.status.as_str();
+        let event = format!("registration.{status}");
+        let id = announcement_id(row, announcement);
+        let time = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
+        let data = json!({
+            "tenantId": row.key.tenant,
+            "printerRef": row.key.printer,
+            "status": status,
+            "renewedAt": time(row.renewal.renewed_at.map(|at| at.to_timestamp())),
+            "expiresAt": time(row.renewal.expires_at().map(|at| at.to_timestamp())),
+            "lastError": row.last_error.as_ref().map(|error| &error.message),
+        })
+        .to_string();
+        let cloud_event = CloudEvent {
+            id: &id,
+            source: &format!("/registrations/{}", row.key),
+            kind: &format!("{TYPE_PREFIX}{event}"),
+            subject: None,
+            time: announcement.at.to_timestamp(),
+            registration: &row.key,
+            metadata: &row.wish.metadata,
+        };
+        Self {
+            body: cloud_event.to_json(data.len(), |json| json.push_str(&data)),
+            attributes: vec![
+                Attribute::string("tenantId", row.key.tenant.as_str()),
+                Attribute::string("printerRef", row.key.printer.as_str()),
+                Attribute::string("event", event),
+                Attribute::string("severity", severity(announcement.status).as_str()),
+            ],
+            id,
+        }
+    }
+}
+
+/// A revoked registration gets no more notifications until its owner connects the printer again; a suspended one may come
+/// back by itself.
+fn severity(status: Status) -> Severity {
+    match status {
+        Status::Revoked => Severity::Failure,
+        Status::Suspended => Severity::Attention,
+        Status::Pending | Status::Active | Status::Deleting => Severity::Info,
+    }
+}
+
+/// The same for each repeat of one announcement: the first 128 bits of a hash of whose it is, what it says, and of when.
+fn announcement_id(row: &Registration, announcement: &Announcement) -> String {
+    let hash = Sha256::new()
+        .chain_update(row.key.to_bytes())
+        .chain_update([0])
+        .chain_update(announcement.status.as_str())
+        .chain_update([0])
+        .chain_update(announcement.at.0.to_be_bytes())
+        .finalize();
+    hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Metadata;
+    use crate::registration::{EventFilter, LastError, Wish};
+    use crate::renewal::{EpochSeconds, Renewal};
+
+    const REVOKED: Announcement = Announcement {
+        status: Status::Revoked,
+        at: EpochSeconds(1_795_514_400),
+    };
+
+    fn registration() -> Registration {
+        let mut metadata = Metadata::default();
+        metadata.insert("room", "lab").unwrap();
+        Registration {
+            key: crate::id::RegistrationKey {
+                tenant: "abc123".parse().unwrap(),
+                printer: "p42".parse().unwrap(),
+            },
+            wish: Wish {
+                token: secrecy::SecretString::from("the-app-token").try_into().unwrap(),
+                events: EventFilter::default(),
+                metadata,
+            },
+            previous: None,
+            renewal: Renewal {
+                renewed_at: Some(EpochSeconds(1_779_962_400)),
+                ..Renewal::default()
+            },
+            created_at: None,
+            last_error: Some(LastError {
+                at: REVOKED.at,
+                code: Some(604),
+                message: "OctoEverywhere answered 604".to_owned(),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_message_is_the_contract_s_and_holds_no_token() {
+        let message = Message::for_announcement(&registration(), &REVOKED);
+        insta::assert_snapshot!(message.body);
+        let attributes: Vec<_> = message.attributes.iter().map(|a| (&*a.name, &*a.value)).collect();
+        assert_eq!(
+            attributes,
+            [
+                ("tenantId", "abc123"),
+                ("printerRef", "p42"),
+                ("event", "registration.revoked"),
+                ("severity", "failure")
+            ]
+        );
+        assert!(!format!("{message:?}").contains("the-app-token"));
+    }
+
+    #[test]
+    fn a_repeat_has_the_same_id_and_another_change_has_another() {
+        let row = registration();
+        let id = |announcement| Message::for_announcement(&row, &announcement).id;
+        assert_eq!(id(REVOKED), id(REVOKED));
+        let later = Announcement {
+            at: REVOKED.at + jiff::SignedDuration::from_secs(1),
+            ..REVOKED
+        };
+        let active = Announcement {
+            status: Status::Active,
+            ..REVOKED
+        };
+        assert!(id(later) != id(REVOKED) && id(active) != id(REVOKED) && id(active) != id(later));
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
 use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant};
 
 use super::item::{self, Item};
 use super::{Table, Unavailable, Unreadable};
@@ -73,15 +74,17 @@ impl Due {
         Ok(oldest.and_then(|shard| shard.read.pop_front()).map(|entry| entry.key))
     }
 
-    /// How many rows there are that weren't told yet.
-    pub async fn count(self) -> Result<u64, Unavailable> {
+    /// How many rows there are that weren't told yet; at least so many, if counting them takes longer than `within`.
+    pub async fn count(self, within: Duration) -> Result<u64, Unavailable> {
+        let end = Instant::now() + within;
         let mut counts = JoinSet::new();
         let mut count = 0;
         for shard in self.shards {
             count += shard.read.len() as u64;
-            counts.spawn(count_rest(self.table.clone(), self.now, shard.number, shard.rest));
+            counts.spawn(count_rest(self.table.clone(), self.now, shard.number, shard.rest, end));
         }
-        for rest in counts.join_all().await {
+        while let Some(rest) = counts.join_next().await {
+            let Ok(rest) = rest else { continue }; // only if the runtime is shutting down
             count += rest?;
         }
         Ok(count)
@@ -134,9 +137,17 @@ fn query(table: &Table, now: EpochSeconds, shard: u32, rest: &Rest) -> Option<Qu
     Some(query)
 }
 
-async fn count_rest(table: Table, now: EpochSeconds, shard: u32, mut rest: Rest) -> Result<u64, Unavailable> {
+async fn count_rest(
+    table: Table,
+    now: EpochSeconds,
+    shard: u32,
+    mut rest: Rest,
+    end: Instant,
+) -> Result<u64, Unavailable> {
     let mut count = 0;
-    while let Some(query) = query(&table, now, shard, &rest) {
+    while Instant::now() < end
+        && let Some(query) = query(&table, now, shard, &rest)
+    {
         let page = query.select(Select::Count).send().await?;
         count += u64::try_from(page.count).unwrap_or(0);
         rest = page.last_evaluated_key.map_or(Rest::Nothing, Rest::After);

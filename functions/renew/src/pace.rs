@@ -1,0 +1,165 @@
+//! How hard OctoEverywhere is worked: so many calls in flight, so many a second, fewer when it asks for that, and none when
+//! it is down.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use printbell_shared::holder::Pace;
+use printbell_shared::registration::Reply;
+use printbell_shared::renewal::{Answer, Fault};
+use tokio::time::{Instant, sleep_until};
+
+/// How many failures of the service in a row end a run.
+const FAILURES_TO_STOP: u32 = 20;
+
+/// How many 429s in a row are about all of us; one may be about a single registration.
+const THROTTLES_TO_PAUSE: u32 = 3;
+
+/// How long to wait after a 429 that doesn't say how long.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The status that asks for fewer calls.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// The most that is asked of OctoEverywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at the same time.
+    pub in_flight: NonZeroU32,
+    /// Calls that begin within a second.
+    pub per_second: NonZeroU32,
+}
+
+impl Limits {
+    /// OctoEverywhere documents no limits: these are polite, and renew 200 million registrations in 120 days.
+    pub const DEFAULT: Self = Self {
+        in_flight: NonZeroU32::new(32).unwrap(),
+        per_second: NonZeroU32::new(20).unwrap(),
+    };
+
+    /// How many calls there may be at the same time.
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.in_flight.get()).unwrap_or(usize::MAX)
+    }
+}
+
+/// Why a run makes no more calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stop {
+    /// There isn't the time for another one.
+    Time,
+    /// OctoEverywhere asked for a pause that is longer than the run.
+    Throttled,
+    /// OctoEverywhere failed too often in a row.
+    Failing,
+}
+
+/// The pace of one run.
+pub struct RunPace {
+    interval: Duration,
+    /// From when on no call is started.
+    end: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// When the next call may begin.
+    next: Instant,
+    /// Until when OctoEverywhere wants to be left alone.
+    pause: Option<Instant>,
+    failures: u32,
+    throttles: u32,
+    stop: Option<Stop>,
+}
+
+impl RunPace {
+    /// The pace for a run that starts no call after `end`.
+    pub fn new(limits: Limits, end: Instant) -> Self {
+        Self {
+            interval: Duration::from_secs(1) / limits.per_second.get(),
+            end,
+            state: Mutex::new(State {
+                next: Instant::now(),
+                pause: None,
+                failures: 0,
+                throttles: 0,
+                stop: None,
+            }),
+        }
+    }
+
+    /// Why there are no more turns, if so.
+    pub fn stop(&self) -> Option<Stop> {
+        self.state().stop
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the next turn, at the time that it answers; or not, when that is no time for a call.
+    fn take_turn(&self) -> Option<Instant> {
+        let state = &mut *self.state();
+        let now = Instant::now();
+        let at = state.next.max(now).max(state.pause.unwrap_or(now));
+        if at >= self.end && state.stop.is_none() {
+            state.stop = Some(match state.pause {
+                Some(pause) if pause >= self.end => Stop::Throttled,
+                _ => Stop::Time,
+            });
+        }
+        if state.stop.is_some() {
+            return None;
+        }
+        state.next = at + self.interval;
+        Some(at)
+    }
+
+    /// Whether a turn that was taken still holds at its time.
+    fn holds(&self, turn: Instant) -> bool {
+        let state = self.state();
+        state.stop.is_none() && state.pause.is_none_or(|pause| pause <= turn)
+    }
+}
+
+impl Pace for RunPace {
+    async fn turn(&self) -> bool {
+        while let Some(turn) = self.take_turn() {
+            if turn > Instant::now() {
+                sleep_until(turn).await;
+            }
+            if self.holds(turn) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn heard(&self, reply: &Reply) {
+        let state = &mut *self.state();
+        let is_throttled = reply.code == Some(TOO_MANY_REQUESTS);
+        let (fails, asked) = match reply.answer {
+            Answer::Temporary { fault, retry_after } => (fault == Fault::Service, retry_after),
+            Answer::Applied | Answer::Suspended | Answer::Refused => (false, None),
+        };
+        state.throttles = if is_throttled { state.throttles + 1 } else { 0 };
+        if !is_throttled {
+            state.failures = if fails { state.failures + 1 } else { 0 };
+        }
+        if state.failures >= FAILURES_TO_STOP {
+            state.stop.get_or_insert(Stop::Failing);
+        }
+        if fails || state.throttles >= THROTTLES_TO_PAUSE {
+            let asked = asked.map(|asked| asked.unsigned_abs());
+            let pause = if is_throttled {
+                Some(asked.unwrap_or(PAUSE))
+            } else {
+                asked
+            };
+            let until = pause.and_then(|pause| Instant::now().checked_add(pause));
+            state.pause = state.pause.max(until);
+        }
+    }
+}

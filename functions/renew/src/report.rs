@@ -1,0 +1,139 @@
+//! What a run came to: its answer, and the same as metrics.
+
+use jiff::Timestamp;
+use printbell_shared::holder::Done;
+use printbell_shared::renewal::{EpochSeconds, Outcome, Status};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::pace::Stop;
+use crate::row::Seen;
+
+/// The namespace of the metrics.
+const NAMESPACE: &str = "Printbell";
+
+/// What a run came to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Rows that the index said were due.
+    pub due: u64,
+    /// Registrations that OctoEverywhere holds again for 180 days.
+    pub renewed: u64,
+    /// Registrations that are tried again later: temporary failures, 605, and refusals that aren't believed yet.
+    pub temporary: u64,
+    /// Registrations that OctoEverywhere refuses for good.
+    pub permanent: u64,
+    /// Rows that are due and weren't reached; at least so many, if there are too many to count.
+    pub left_over: u64,
+    /// The least time that a registration had left when it was this run's turn to renew it; negative if it had lapsed.
+    /// Those of owners who are no supporters (605) don't count: theirs lapse, and nothing can be done.
+    pub seconds_to_nearest_expiry: Option<i64>,
+    /// Registrations that were deleted at OctoEverywhere and in the table.
+    pub deleted: u64,
+    /// Rows that needed nothing any more: done or taken by somebody else since the index was read.
+    pub stale: u64,
+    /// Rows that can't be read. The log names them.
+    pub unreadable: u64,
+    /// Rows on which the work broke off, by a failure of AWS or a bug; they are due again when their lease is over. The log
+    /// says why.
+    pub broken_off: u64,
+    /// Why the run ended before everything was done.
+    pub stopped: Option<Stop>,
+    #[serde(skip)]
+    now: EpochSeconds,
+}
+
+impl Report {
+    /// The report of a run that begins now.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            due: 0,
+            renewed: 0,
+            temporary: 0,
+            permanent: 0,
+            left_over: 0,
+            seconds_to_nearest_expiry: None,
+            deleted: 0,
+            stale: 0,
+            unreadable: 0,
+            broken_off: 0,
+            stopped: None,
+            now: now.into(),
+        }
+    }
+
+    /// Counts one row that was due; says in the log what needs a person.
+    pub fn count(&mut self, seen: Seen) {
+        self.due += 1;
+        match seen {
+            Seen::Worked { done, expiry } => {
+                let left = expiry.map(|expiry| (expiry - self.now).as_secs());
+                self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(left).min();
+                self.count_done(&done);
+            }
+            Seen::Stale => self.stale += 1,
+            Seen::Unreadable(unreadable) => {
+                self.unreadable += 1;
+                tracing::error!(row = unreadable.key, "{unreadable}");
+            }
+            Seen::BrokenOff { key, reason } => {
+                self.broken_off += 1;
+                let row = key.map(|key| key.to_string()).unwrap_or_default();
+                tracing::error!(row, "{reason}");
+            }
+        }
+    }
+
+    /// Counts rows that were due and weren't reached.
+    pub fn left_over(&mut self, rows: u64) {
+        self.due += rows;
+        self.left_over += rows;
+    }
+
+    fn count_done(&mut self, done: &Done) {
+        match done.outcome {
+            _ if done.is_left => self.left_over += 1,
+            Some(Outcome::Renewed) => self.renewed += 1,
+            Some(Outcome::Temporary | Outcome::Suspended | Outcome::Refused) => self.temporary += 1,
+            Some(Outcome::Revoked | Outcome::Restored | Outcome::Withdrawn) => self.permanent += 1,
+            Some(Outcome::Deleted) => self.deleted += 1,
+            None => self.stale += 1,
+        }
+        if let Some(row) = &done.row
+            && row.renewal.status == Status::Revoked
+            && let Some(error) = &row.last_error
+        {
+            tracing::warn!(row = %row.key, "OctoEverywhere refuses this registration for good: {}", error.message);
+        }
+    }
+
+    /// The metrics, as a line in CloudWatch's embedded metric format.
+    pub fn to_emf(&self, function: &str, now: Timestamp) -> String {
+        let metric = |name, unit| json!({"Name": name, "Unit": unit});
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": now.as_millisecond(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": [
+                        metric("due", "Count"),
+                        metric("renewed", "Count"),
+                        metric("temporary", "Count"),
+                        metric("permanent", "Count"),
+                        metric("leftOver", "Count"),
+                        metric("secondsToNearestExpiry", "Seconds"),
+                    ],
+                }],
+            },
+            "FunctionName": function,
+        });
+        if let (Some(line), Ok(serde_json::Value::Object(figures))) = (line.as_object_mut(), serde_json::to_value(self))
+        {
+            // A metric without a value is no metric.
+            line.extend(figures.into_iter().filter(|(_, figure)| !figure.is_null()));
+        }
+        line.to_string()
+    }
+}

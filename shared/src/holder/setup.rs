@@ -1,0 +1,140 @@
+//! What the functions that work on registrations have in common before there is any work: their settings and clients.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::{Holder, Topic};
+use crate::aws::{self, NoAws};
+use crate::clock::Clock;
+use crate::config::Environment;
+use crate::keys::{CallbackSecret, KeyRing};
+use crate::octoeverywhere::{NoClient, OctoEverywhere};
+use crate::table::Table;
+
+/// How long an AWS call may take, every retry included.
+pub(super) const AWS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one try of it may take: DynamoDB answers in milliseconds or is in trouble.
+const AWS_TRY_TIMEOUT: Duration = Duration::from_millis(1500);
+const AWS_TRIES: u32 = 3;
+
+/// The settings, as the environment gives them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    table: String,
+    topic: String,
+    secret: String,
+    octoeverywhere: Url,
+    public: Url,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// A base URL without query and fragment.
+#[derive(Debug, Clone, Default)]
+struct Url(String);
+
+/// A text that isn't a [`Url`].
+#[derive(Debug, Error)]
+#[error("it must be an http(s) URL without a query")]
+struct NoUrl;
+
+impl FromStr for Url {
+    type Err = NoUrl;
+
+    fn from_str(text: &str) -> Result<Self, NoUrl> {
+        let url = reqwest::Url::parse(text).map_err(|_| NoUrl)?;
+        let is_base = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+        is_base.then(|| Self(text.to_owned())).ok_or(NoUrl)
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Settings {
+    /// Reads `TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL` and `PUBLIC_URL`.
+    pub fn read(environment: &Environment<'_>) -> Self {
+        let url = |name| {
+            environment.required(name);
+            environment.optional(name, Url::default())
+        };
+        Self {
+            table: environment.required("TABLE_NAME"),
+            topic: environment.required("TOPIC_ARN"),
+            secret: environment.required("CALLBACK_SECRET_ARN"),
+            octoeverywhere: url("OCTOEVERYWHERE_URL"),
+            public: url("PUBLIC_URL"),
+            clock: environment.clock(),
+        }
+    }
+}
+
+/// What outlives an invocation: the settings, AWS's clients and the keys.
+pub struct Setup {
+    settings: Settings,
+    dynamodb: aws_sdk_dynamodb::Client,
+    sns: aws_sdk_sns::Client,
+    keys: Arc<KeyRing<CallbackSecret>>,
+}
+
+impl Setup {
+    /// Makes the clients from what Lambda tells in the environment, which `lookup` reads.
+    pub fn new(settings: Settings, lookup: impl Fn(&'static str) -> Option<String>) -> Result<Self, NoAws> {
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(AWS_TIMEOUT)
+            .operation_attempt_timeout(AWS_TRY_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(AWS_TRIES);
+        let sdk: SdkConfig = aws::configure(lookup, timeouts, retries)?;
+        let secret = CallbackSecret {
+            client: aws_sdk_secretsmanager::Client::new(&sdk),
+            arn: settings.secret.clone(),
+        };
+        Ok(Self {
+            settings,
+            dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
+            sns: aws_sdk_sns::Client::new(&sdk),
+            keys: Arc::new(KeyRing::new(secret)),
+        })
+    }
+
+    /// What time it is.
+    pub fn clock(&self) -> Clock {
+        self.settings.clock
+    }
+
+    /// The holder of leases for one invocation, which Lambda calls `request_id` and ends at `deadline` by its own clock.
+    pub fn holder(&self, request_id: &str, deadline: Timestamp) -> Result<Holder, NoClient> {
+        let Settings {
+            table,
+            topic,
+            octoeverywhere,
+            public,
+            clock,
+            ..
+        } = &self.settings;
+        Ok(Holder {
+            table: Table::new(self.dynamodb.clone(), table, request_id),
+            octoeverywhere: OctoEverywhere::new(&octoeverywhere.0, *clock)?,
+            topic: Topic {
+                client: self.sns.clone(),
+                arn: topic.clone(),
+            },
+            keys: Arc::clone(&self.keys),
+            public_url: public.0.clone(),
+            clock: *clock,
+            deadline: clock.shift(deadline),
+        })
+    }
+}
