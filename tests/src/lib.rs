@@ -3,6 +3,7 @@
 //! On the emulator:
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
 //! - [`aws`]: a small signed client for AWS services.
+//! - [`dev_key`]: the published key that signs callback tokens there.
 //!
 //! At the binary, without an emulator:
 //! - [`binaries`]: where the functions' binaries are.
@@ -12,6 +13,7 @@
 
 pub mod aws;
 pub mod binaries;
+pub mod dev_key;
 pub mod http_event;
 pub mod runtime_api;
 mod server;

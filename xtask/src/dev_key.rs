@@ -1,15 +1,9 @@
-//! The key that signs callback tokens in local stacks: published, so that the samples in `events/` carry tokens that
-//! verify in anybody's (docs/decisions/0023).
+//! Puts the published development key into a local stack.
 
 use anyhow::{Result, ensure};
 use printbell_tests::aws::Aws;
+use printbell_tests::dev_key::{KEY, VERSION_ID};
 use serde_json::json;
-
-/// The key. Its UTF-8 bytes are what HMAC takes, as with the one that AWS generates at a deployment.
-pub const KEY: &str = "printbell-local-development-key.published.so-it-protects-nothing";
-
-/// The version of the secret that holds it. Tokens name a version by its first 8 characters: `localdev`.
-pub const VERSION_ID: &str = "localdev-0000-4000-8000-000000000000";
 
 /// Makes it the current key of a stack on this machine; the generated one becomes the previous.
 ///
