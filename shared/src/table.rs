@@ -12,6 +12,8 @@ pub use item::Unreadable;
 pub use page::{Cursor, InvalidCursor, Page, Scope};
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -77,9 +79,9 @@ impl From<Unavailable> for WriteError {
 pub struct Table {
     client: Client,
     name: String,
-    /// Written with every row. A write whose answer is lost is repeated by the SDK and then fails its condition: this tells
-    /// that it was our own write that came before.
+    /// Whose writes they are, and how many there were.
     writer: String,
+    writes: Arc<AtomicU64>,
 }
 
 impl Table {
@@ -89,6 +91,7 @@ impl Table {
             client,
             name: name.to_owned(),
             writer: writer.to_owned(),
+            writes: Arc::default(),
         }
     }
 
@@ -152,7 +155,11 @@ impl Table {
     }
 
     async fn write(&self, condition: &str, read: Option<u64>, row: &Registration) -> Result<(), WriteError> {
-        let update = item::Update::of(row, &self.writer);
+        // A write whose answer is lost is repeated by the SDK, and then fails its condition: the mark that the row bears tells
+        // that it was this very write that came before.
+        let write = self.writes.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}/{write}", self.writer);
+        let update = item::Update::of(row, &mark);
         let mut request = self
             .client
             .update_item()
@@ -171,7 +178,7 @@ impl Table {
                     return Err(WriteError::Conflict(None));
                 };
                 let now = item::read(&item).map_err(ReadError::from)?;
-                if now.renewal.revision == row.renewal.revision && item::writer(&item) == Some(&self.writer) {
+                if now.renewal.revision == row.renewal.revision && item::written_by(&item) == Some(&mark) {
                     return Ok(());
                 }
                 Err(WriteError::Conflict(Some(Box::new(now))))

@@ -248,7 +248,8 @@ impl Function {
         let (reply, mut answered) = oneshot::channel();
         let began = Instant::now();
         let event = Event {
-            id: format!("00000000-0000-4000-8000-{id:012}"),
+            // Unique among all functions, as Lambda's are.
+            id: format!("{:08x}-0000-4000-8000-{id:012}", self.process.pid),
             body: event.into(),
             deadline: SystemTime::now() + remaining,
             reply,

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use printbell_shared::holder::Pace;
+use printbell_shared::holder::{CALL_TIME, Holder, Pace};
 use printbell_shared::registration::Reply;
 use printbell_shared::renewal::{Answer, Fault};
 use tokio::time::{Instant, sleep_until};
@@ -75,8 +75,14 @@ struct State {
 }
 
 impl RunPace {
+    /// The pace for a run that starts no call which the invocation hasn't the time for.
+    pub fn until_deadline(limits: Limits, holder: &Holder) -> Self {
+        let left = holder.deadline.duration_since(holder.clock.now()) - CALL_TIME;
+        Self::new(limits, Instant::now() + Duration::try_from(left).unwrap_or_default())
+    }
+
     /// The pace for a run that starts no call after `end`.
-    pub fn new(limits: Limits, end: Instant) -> Self {
+    fn new(limits: Limits, end: Instant) -> Self {
         Self {
             interval: Duration::from_secs(1) / limits.per_second.get(),
             end,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use printbell_shared::holder::{CALL_TIME, Holder, Pace as _};
+use printbell_shared::holder::{Holder, Pace as _};
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::table::{Due, Unavailable, Unreadable};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
 use crate::pace::{Limits, RunPace};
 use crate::report::Report;
@@ -28,9 +28,7 @@ type Told = Result<RegistrationKey, Unreadable>;
 /// When the table can't be read. What was renewed until then is written.
 pub async fn run(holder: Arc<Holder>, limits: Limits) -> Result<Report, Unavailable> {
     let now = holder.clock.now();
-    let left = holder.deadline.duration_since(now) - CALL_TIME;
-    let end = Instant::now() + Duration::try_from(left).unwrap_or_default();
-    let pace = Arc::new(RunPace::new(limits, end));
+    let pace = Arc::new(RunPace::until_deadline(limits, &holder));
 
     let (tell, mut told) = mpsc::channel(READ_AHEAD);
     let reader = tokio::spawn(read(holder.table.due(now.into()), tell));

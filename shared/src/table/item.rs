@@ -21,7 +21,7 @@ pub(super) const TENANT_ID: &str = "tenantId";
 pub(super) const PRINTER_REF: &str = "printerRef";
 pub(super) const REVISION: &str = "revision";
 pub(super) const STATUS: &str = "status";
-/// Who wrote the row last: the request id of the invocation, which its log can be found by.
+/// The write that made the row what it is: the request id of the invocation, which its log can be found by, and a number.
 const WRITTEN_BY: &str = "writtenBy";
 
 /// A row that this version can't read.
@@ -43,10 +43,10 @@ pub(super) struct Update {
 
 impl Update {
     /// Sets every attribute that `row` has and removes every one that it hasn't, of those that this version knows.
-    pub(super) fn of(row: &Registration, writer: &str) -> Self {
+    pub(super) fn of(row: &Registration, mark: &str) -> Self {
         let (mut set, mut remove) = (String::new(), String::new());
         let (mut names, mut values) = (HashMap::new(), HashMap::new());
-        for (name, value) in attributes(row, writer) {
+        for (name, value) in attributes(row, mark) {
             let list = if value.is_some() { &mut set } else { &mut remove };
             let comma = if list.is_empty() { "" } else { ", " };
             // A String takes every write.
@@ -70,7 +70,7 @@ impl Update {
 }
 
 /// Every attribute that this version knows, the key apart, with its value.
-fn attributes(row: &Registration, writer: &str) -> Vec<(&'static str, Option<AttributeValue>)> {
+fn attributes(row: &Registration, mark: &str) -> Vec<(&'static str, Option<AttributeValue>)> {
     let renewal = &row.renewal;
     let index = renewal.index();
     let time = |time: Option<EpochSeconds>| time.map(|time| number(time.0));
@@ -113,7 +113,7 @@ fn attributes(row: &Registration, writer: &str) -> Vec<(&'static str, Option<Att
         ("reapplyAt", time(renewal.reapply)),
         ("createdAt", time(row.created_at.map(EpochSeconds::from))),
         ("lastError", row.last_error.as_ref().map(last_error)),
-        (WRITTEN_BY, Some(string(writer))),
+        (WRITTEN_BY, Some(string(mark))),
     ]
 }
 
@@ -172,8 +172,8 @@ pub(super) fn key_of(tenant: &str, printer: &str) -> Item {
     ])
 }
 
-/// Who wrote the item last.
-pub(super) fn writer(item: &Item) -> Option<&String> {
+/// The mark of the write that the item bears.
+pub(super) fn written_by(item: &Item) -> Option<&String> {
     item.get(WRITTEN_BY)?.as_s().ok()
 }
 
