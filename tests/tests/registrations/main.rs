@@ -1,5 +1,7 @@
 //! `register` and `renew` at the binary, against a stub AWS and a stub OctoEverywhere.
 
+#![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
+
 mod register;
 mod renew;
 mod world;

@@ -1,0 +1,191 @@
+//! The deployed stack in the hands of one test: its clocks, its functions, and printers of its own.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use printbell_simulator::wire::NewPrinter;
+use printbell_simulator::{AppToken, Control, History, PrinterId, Route};
+use printbell_tests::aws::Aws;
+use printbell_tests::stack::{Api, Stack};
+use serde_json::{Value, json};
+use tokio::task::{LocalSet, spawn_local};
+
+pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longest wait for something that comes by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone)]
+pub struct World {
+    pub stack: Stack,
+    pub aws: Aws,
+    pub api: Api,
+    pub control: Control,
+    /// Of this test alone.
+    pub tenant: String,
+}
+
+/// A printer that OctoEverywhere knows, registered or not.
+#[derive(Clone, Debug)]
+pub struct Printer {
+    pub reference: String,
+    pub id: PrinterId,
+    pub token: AppToken,
+}
+
+/// Runs a test on the stack, and puts the clocks right and takes the faults back whatever comes of it.
+pub async fn on_the_stack<Running>(test: impl FnOnce(World) -> Running)
+where
+    Running: Future<Output = ()> + 'static,
+{
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+    let stack = Stack::from_env().unwrap();
+    let number = TESTS.fetch_add(1, Ordering::Relaxed);
+    let world = World {
+        aws: stack.aws(),
+        api: stack.api(),
+        control: Control::new(&stack.simulator),
+        tenant: format!("renewal-{}-{number}", std::process::id()),
+        stack,
+    };
+    world.clear().await;
+    let running = test(world.clone());
+    let outcome = LocalSet::new().run_until(async { spawn_local(running).await }).await;
+    world.clear().await;
+    if let Err(failure) = outcome {
+        resume_unwind(failure.into_panic());
+    }
+}
+
+impl World {
+    async fn clear(&self) {
+        self.control.clear_faults().await.unwrap();
+        self.control.set_clock(Timestamp::now()).await.unwrap();
+        self.offset(None).await;
+    }
+
+    async fn offset(&self, seconds: Option<&str>) {
+        let functions = &self.stack.functions;
+        for function in [&functions.renew_function, &functions.register_function] {
+            let change = [("CLOCK_OFFSET_SECONDS", seconds)];
+            self.aws.set_environment(function, &change).await.unwrap();
+        }
+    }
+
+    /// Moves OctoEverywhere's clock and the functions' on.
+    pub async fn advance(&self, by: SignedDuration) {
+        let now = self.control.advance_clock(by).await.unwrap();
+        let offset = now.duration_since(Timestamp::now()).as_secs();
+        self.offset(Some(&offset.to_string())).await;
+    }
+
+    pub async fn now(&self) -> Timestamp {
+        self.control.now().await.unwrap()
+    }
+
+    pub async fn issue(&self, reference: &str) -> Printer {
+        let issued = self.control.issue_printer(&NewPrinter::named(reference)).await.unwrap();
+        Printer {
+            reference: reference.to_owned(),
+            id: issued.printer_id,
+            token: issued.token,
+        }
+    }
+
+    /// A printer that is registered.
+    pub async fn registered(&self, reference: &str) -> Printer {
+        let printer = self.issue(reference).await;
+        let (status, shown) = self
+            .put(&printer, json!({"appToken": printer.token, "eventTypes": [1]}))
+            .await;
+        assert_eq!((status, &shown["status"]), (201, &json!("active")), "{shown}");
+        printer
+    }
+
+    pub async fn put(&self, printer: &Printer, body: Value) -> (u16, Value) {
+        self.call(Method::PUT, printer, "", body).await
+    }
+
+    pub async fn get(&self, printer: &Printer) -> Value {
+        let (status, shown) = self.call(Method::GET, printer, "", Value::Null).await;
+        assert_eq!(status, 200, "{shown}");
+        shown
+    }
+
+    pub async fn call(&self, method: Method, printer: &Printer, what: &str, body: Value) -> (u16, Value) {
+        let path = format!("/registrations/{}/{}{what}", self.tenant, printer.reference);
+        let answer = self.api.call(method, &path, &body).await.unwrap();
+        let text = answer.text();
+        assert!(!text.contains(printer.token.expose()), "{text}");
+        (answer.status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    pub async fn history(&self, printer: &Printer) -> History {
+        self.control.registration(&printer.id).await.unwrap().history
+    }
+
+    /// How often OctoEverywhere was asked to set this printer's webhook.
+    pub async fn sets_asked(&self, printer: &Printer) -> usize {
+        let calls = self.control.calls(&printer.id).await.unwrap();
+        calls.iter().filter(|call| call.route == Route::Set).count()
+    }
+
+    /// One run of renew, as the schedule would start it; answers with its report.
+    pub async fn run(&self) -> Value {
+        self.invoke(json!({})).await
+    }
+
+    pub async fn invoke(&self, event: Value) -> Value {
+        let answer = self.aws.invoke(&self.stack.functions.renew_function, &event).await;
+        answer.unwrap().unwrap_or_else(|error| panic!("renew failed: {error}"))
+    }
+
+    pub fn key(&self, printer: &Printer) -> Value {
+        json!({"tenantId": {"S": self.tenant}, "printerRef": {"S": printer.reference}})
+    }
+
+    /// A registration's row, in DynamoDB's JSON.
+    pub async fn row(&self, printer: &Printer) -> Value {
+        let request =
+            json!({"TableName": self.stack.outputs.table_name, "Key": self.key(printer), "ConsistentRead": true});
+        self.aws.dynamodb("GetItem", &request).await.unwrap()["Item"].clone()
+    }
+
+    /// Makes a registration due at once.
+    pub async fn make_due(&self, printer: &Printer) {
+        let request = json!({
+            "TableName": self.stack.outputs.table_name, "Key": self.key(printer),
+            "UpdateExpression": "SET dueAt = :past", "ExpressionAttributeValues": {":past": {"N": "1"}},
+        });
+        self.aws.dynamodb("UpdateItem", &request).await.unwrap();
+    }
+
+    /// Moves the clocks on to just after the registration's next attempt.
+    pub async fn until_due(&self, printer: &Printer) -> SignedDuration {
+        let due: Timestamp = self.get(printer).await["nextAttemptAt"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let wait = due.duration_since(self.now().await).max(SignedDuration::ZERO);
+        self.advance(wait + SignedDuration::from_secs(1)).await;
+        wait
+    }
+}
+
+/// Looks again until `look` finds it.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
