@@ -18,7 +18,7 @@ const LIFELINE: &str = include_str!("lifeline.py");
 const ENDING: Duration = Duration::from_secs(5);
 
 /// How much of a log a failure shows.
-const TAIL: u64 = 4_000;
+const TAIL: u64 = 16_000;
 
 /// A program about to be run.
 #[derive(Debug)]
