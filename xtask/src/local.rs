@@ -14,9 +14,25 @@ use crate::tools::Tools;
 use crate::workspace::Workspace;
 use crate::{artifacts, demonstration, deployment};
 
-/// AWS runs a schedule once a minute at most. The emulator looks every ten seconds for what is due, and this makes the
-/// schedule due each time, so that nobody has to wait a minute for the demonstration (docs/decisions/0023).
-const SCHEDULE: &str = "rate(0 minutes)";
+/// What systems of different purposes differ in.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Names the folder for its files.
+    pub purpose: &'static str,
+    /// When renew runs by itself.
+    pub schedule: &'static str,
+    /// Whether OctoEverywhere takes every token for a good one, not only those that it issued.
+    pub any_token: bool,
+}
+
+const LOCAL: Setting = Setting {
+    purpose: "local",
+    // AWS runs a schedule once a minute at most. The emulator looks every ten seconds for what is due, and this makes the
+    // schedule due each time, so that nobody has to wait a minute for the demonstration (docs/decisions/0023).
+    schedule: "rate(0 minutes)",
+    // The samples in `events/` bring one of their own.
+    any_token: true,
+};
 
 /// What `cargo xtask local` can be told.
 #[derive(Debug, clap::Args)]
@@ -37,18 +53,19 @@ pub struct System {
 }
 
 impl System {
-    /// Starts AWS and OctoEverywhere and deploys what was built. `purpose` keeps systems of different kinds apart.
-    pub async fn start(workspace: &Workspace, tools: &Tools, purpose: &str, schedule: &str) -> Result<Self> {
-        let folder = workspace.local(&format!("run/{purpose}"));
+    /// Starts AWS and OctoEverywhere and deploys what was built.
+    pub async fn start(workspace: &Workspace, tools: &Tools, setting: Setting) -> Result<Self> {
+        let folder = workspace.local(&format!("run/{}", setting.purpose));
         let emulator = Emulator::start(tools, &folder).await?;
         let via: DeliverVia = emulator.endpoint.parse()?;
-        let simulator = Simulator::start(Options {
+        let options = Options {
             deliver_via: Some(via),
+            any_token: setting.any_token,
             ..Options::default()
-        })
-        .await?;
+        };
+        let simulator = Simulator::start(options).await?;
         let log = folder.join("deploy.log");
-        let stack = deployment::deploy(workspace, tools, &emulator, &simulator.url(), schedule, &log).await?;
+        let stack = deployment::deploy(workspace, tools, &emulator, &simulator.url(), setting.schedule, &log).await?;
         Ok(Self {
             stack,
             simulator,
@@ -65,7 +82,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
         let _building = workspace.lock("build").await?;
         tools.install_tools().await?;
         tokio::try_join!(artifacts::build(workspace, &tools), tools.install_emulator())?;
-        System::start(workspace, &tools, "local", SCHEDULE).await?
+        System::start(workspace, &tools, LOCAL).await?
     };
     let mut subscriber = Subscriber::subscribe(&system.stack, "demonstration").await?;
     let printer = demonstration::run(&system.stack, &system.simulator.control(), &mut subscriber).await?;

@@ -8,14 +8,18 @@ use printbell_tests::stack::STACK_VARIABLE;
 
 use crate::artifacts;
 use crate::emulator::REGION;
-use crate::local::System;
+use crate::local::{Setting, System};
 use crate::process::Program;
 use crate::progress::{self, Step};
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// The schedule never comes round during the tests; they run renew themselves, or set a schedule that does.
-const SCHEDULE: &str = "rate(15 minutes)";
+const TESTED: Setting = Setting {
+    purpose: "test",
+    // It doesn't come round meanwhile: the tests run renew themselves.
+    schedule: "rate(15 minutes)",
+    any_token: false,
+};
 
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
@@ -140,7 +144,7 @@ impl Run<'_> {
         let deploy = async {
             let _building = self.workspace.lock("build").await?;
             artifacts::build(self.workspace, self.tools).await?;
-            System::start(self.workspace, self.tools, "test", SCHEDULE).await
+            System::start(self.workspace, self.tools, TESTED).await
         };
         let (system, result) = match deploy.await {
             Ok(system) => (Some(system), Ok(())),
