@@ -258,3 +258,57 @@ pub fn find(names: &[&str]) -> Option<PathBuf> {
             .find(|file| file.is_file())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn shell(script: &str) -> Program {
+        Program::new(&crate::python::find().unwrap(), "sh").args(["-c", script])
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // A grandchild, in the background, that holds a connection for as long as it lives.
+        let hold = format!("import socket, time; s = socket.create_connection(('127.0.0.1', {port})); time.sleep(600)");
+        let running = shell(&format!("python3 -c \"{hold}\" & wait"))
+            .start_into(&folder.path().join("log"))
+            .unwrap();
+        let (mut connection, _) = listener.accept().await.unwrap();
+        drop(running);
+        assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_failure_shows_what_the_program_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("not-there-yet/log");
+        let error = shell("echo to the screen; echo and to the errors >&2; exit 3")
+            .run_into(&log)
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("`sh` failed\n\nto the screen\nand to the errors\n"),
+            "{text}"
+        );
+        shell("true").run_into(&log).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn output_is_handed_on_as_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pieces = Vec::new();
+        let program = shell("printf '1/2\\r2/2\\rdone\\n' >&2");
+        program
+            .run_watching(&folder.path().join("log"), |piece| pieces.push(piece.to_owned()))
+            .await
+            .unwrap();
+        assert_eq!(pieces, ["1/2\r", "2/2\r", "done\n"]);
+    }
+}
