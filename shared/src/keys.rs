@@ -188,12 +188,12 @@ pub struct CallbackSecret {
 }
 
 impl CallbackSecret {
-    /// The secret `arn`, read in at most 1.5 s: whoever waits for it has other things to do in the time that is left.
+    /// The secret `arn`, read in at most 2 s: whoever waits for it has other things to do in the time that is left.
     pub fn new(aws: &SdkConfig, arn: String) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_millis(700))
-            .operation_attempt_timeout(Duration::from_millis(700))
-            .operation_timeout(Duration::from_millis(1500));
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(1))
+            .operation_timeout(Duration::from_secs(2));
         let config = aws_sdk_secretsmanager::config::Builder::from(aws)
             .timeout_config(timeouts.build())
             .retry_config(RetryConfig::standard().with_max_attempts(2));

@@ -5,8 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::error::Category;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -64,9 +63,9 @@ impl<'a> Payload<'a> {
         let payload = json
             .deserialize_map(Members)
             .and_then(|payload| json.end().map(|()| payload));
-        payload.map_err(|error| match error.classify() {
-            Category::Data => NotAnObject::OtherJson,
-            Category::Io | Category::Syntax | Category::Eof => NotAnObject::NotJson {
+        payload.map_err(|error| match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) => NotAnObject::OtherJson,
+            Err(_) => NotAnObject::NotJson {
                 line: error.line(),
                 column: error.column(),
             },
@@ -266,12 +265,13 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_named_without_its_contents() {
-        let table: [(&[u8], &str); 10] = [
+        let table: [(&[u8], &str); 11] = [
             (b"", "the body isn't JSON (wrong near line 1, column 0)"),
             (b"null", "the body is JSON, but not an object"),
             (b"[1]", "the body is JSON, but not an object"),
             (b"\"s3cret\"", "the body is JSON, but not an object"),
             (b"12", "the body is JSON, but not an object"),
+            (b"1e999", "the body is JSON, but not an object"),
             (b"{\"a\":1", "the body isn't JSON (wrong near line 1, column 6)"),
             (b"{\"a\":01}", "the body isn't JSON (wrong near line 1, column 7)"),
             (b"{\"a\":\"\0\"}", "the body isn't JSON (wrong near line 1, column 6)"),

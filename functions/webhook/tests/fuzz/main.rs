@@ -1,0 +1,206 @@
+//! From event to answer, over events that nobody would think of: no panic, no 5xx, and nothing published without a valid
+//! token.
+//!
+//! Everything but AWS is the function's own; AWS is a memory. (The same at the binary, with fewer events, is in
+//! `tests/tests/receiver`.)
+
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+
+mod cases;
+
+use std::cell::RefCell;
+use std::time::SystemTime;
+
+use cases::{Case, case, key, token};
+use jiff::Timestamp;
+use lambda_runtime::{Context, LambdaEvent};
+use printbell_shared::clock::Clock;
+use printbell_shared::keys::{CallbackKeys, KeyRing, KeySource, KeysUnavailable};
+use printbell_shared::letter::Letter;
+use printbell_shared::outbox::{Failure, Outbox, Way, Ways};
+use printbell_webhook::Receiver;
+use printbell_webhook::request::Request;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use serde_json::Value;
+
+const THREADS: u8 = 2;
+const CASES_OF_A_THREAD: u32 = 100_000;
+
+/// AWS, as a memory.
+struct Memory {
+    has_keys: bool,
+    letters: RefCell<Vec<(Way, Letter)>>,
+}
+
+impl Ways for &Memory {
+    async fn attempt(&self, way: Way, letter: &Letter) -> Result<(), Failure> {
+        self.letters.borrow_mut().push((way, letter.clone()));
+        Ok(())
+    }
+}
+
+impl KeySource for &Memory {
+    async fn fetch(&self) -> Result<CallbackKeys, KeysUnavailable> {
+        if self.has_keys {
+            Ok(CallbackKeys::new(key(0), Timestamp::UNIX_EPOCH, Some(key(1))))
+        } else {
+            Err(KeysUnavailable::Unreachable("down".into()))
+        }
+    }
+}
+
+/// What the contract says of a query, told again in as few words as possible.
+fn is_authentic(query: &str) -> bool {
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        let mut bytes = Vec::new();
+        let mut rest = spaced.as_bytes();
+        while let [first, tail @ ..] = rest {
+            let escaped = tail
+                .get(..2)
+                .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+            match (first, escaped) {
+                (b'%', Some(byte)) if tail[..2].iter().all(u8::is_ascii_hexdigit) => {
+                    bytes.push(byte);
+                    rest = &tail[2..];
+                }
+                _ => {
+                    bytes.push(*first);
+                    rest = tail;
+                }
+            }
+        }
+        bytes
+    };
+    let once = |name: &str| {
+        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut values = pairs
+            .filter(|(key, _)| decode(key) == name.as_bytes())
+            .map(|(_, value)| decode(value));
+        let value = String::from_utf8(values.next()?).ok()?;
+        values.next().is_none().then_some(value)
+    };
+    let (Some(tenant), Some(printer), Some(shown)) = (once("tenantId"), once("printerRef"), once("callbackToken"))
+    else {
+        return false;
+    };
+    let is_id =
+        |id: &str| (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "._~-".contains(c));
+    is_id(&tenant) && is_id(&printer) && [0, 1].iter().any(|n| token(&tenant, &printer, *n) == shown)
+}
+
+/// How many cases went which way: a fuzzer that never gets in tests nothing.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    cases: u32,
+    published: u32,
+    quarantined: u32,
+    unverified: u32,
+    refused: u32,
+    too_large: u32,
+}
+
+async fn check(case: Case, seen: &RefCell<Seen>) -> Result<(), TestCaseError> {
+    let memory = Memory {
+        has_keys: case.has_keys,
+        letters: RefCell::default(),
+    };
+    let receiver = Receiver::new(KeyRing::new(&memory), Outbox::new(&memory), Clock::default());
+    let request: Request = serde_json::from_str(&case.event).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let mut context = Context::default();
+    context.deadline = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default() + 10_000;
+    let answer = receiver
+        .receive(LambdaEvent::new(request, context))
+        .await
+        .unwrap_or_else(|never| match never {});
+    let json: Value = serde_json::from_str(&answer.body).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let letters = memory.letters.take();
+    let mut seen = seen.borrow_mut();
+    seen.cases += 1;
+    match (answer.status_code, letters.as_slice()) {
+        (200, [(Way::Topic, Letter::Notification(message))]) => {
+            seen.published += 1;
+            prop_assert!(case.has_keys && is_authentic(&case.query));
+            let carried = !message.body.contains(['\u{FFFE}', '\u{FFFF}', '\0']);
+            prop_assert!(carried && message.size() <= 256 * 1024);
+            prop_assert_eq!(&json["id"], message.id.as_str());
+            prop_assert!(message.attributes.iter().all(|attribute| !attribute.value.is_empty()));
+        }
+        (200, [(Way::DeadLetterQueue, Letter::Quarantined { .. })]) => {
+            seen.quarantined += 1;
+            prop_assert!(case.has_keys && is_authentic(&case.query));
+            // Their own parser agrees that it is no object (theirs is stricter about lone surrogates and depth).
+            prop_assert!(serde_json::from_slice::<serde_json::Map<String, Value>>(&case.body).is_err());
+        }
+        (200, [(Way::FallbackQueue, Letter::Unverified(callback))]) => {
+            seen.unverified += 1;
+            prop_assert!(!case.has_keys);
+            prop_assert_eq!(&callback.body, &case.body);
+        }
+        (401, []) => {
+            seen.refused += 1;
+            prop_assert!(!is_authentic(&case.query));
+        }
+        (413, []) => {
+            seen.too_large += 1;
+            prop_assert!(case.body.len() > 128 * 1024);
+        }
+        (status, letters) => return Err(TestCaseError::fail(format!("{status}, {} letters", letters.len()))),
+    }
+    Ok(())
+}
+
+/// Other cases each time; a failure shows its case.
+fn run(thread: u8) -> Seen {
+    let seen = RefCell::new(Seen::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let config = Config {
+        cases: CASES_OF_A_THREAD,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut seed = now.as_nanos().to_le_bytes();
+    seed[15] = thread;
+    // Not the default algorithm, which takes half of the time in a debug build.
+    let rng = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
+    TestRunner::new_with_rng(config, rng)
+        .run(&case(), |case| runtime.block_on(check(case, &seen)))
+        .unwrap_or_else(|error| panic!("{error}"));
+    seen.into_inner()
+}
+
+#[test]
+fn no_event_breaks_the_receiver_or_gets_published_without_a_token() {
+    let seen = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || run(thread))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    let sum = |count: fn(&Seen) -> u32| seen.iter().map(count).sum::<u32>();
+    println!(
+        "{} cases: {} published, {} quarantined, {} queued unverified, {} refused, {} too large; no panic, no 5xx",
+        sum(|seen| seen.cases),
+        sum(|seen| seen.published),
+        sum(|seen| seen.quarantined),
+        sum(|seen| seen.unverified),
+        sum(|seen| seen.refused),
+        sum(|seen| seen.too_large),
+    );
+    assert!(sum(|seen| seen.cases) >= 200_000);
+    for count in [
+        sum(|seen| seen.published),
+        sum(|seen| seen.quarantined),
+        sum(|seen| seen.unverified),
+        sum(|seen| seen.refused),
+    ] {
+        assert!(count > 5_000, "the generator is lopsided: {seen:?}");
+    }
+    assert!(sum(|seen| seen.too_large) > 10, "{seen:?}");
+}

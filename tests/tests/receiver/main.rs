@@ -1,0 +1,9 @@
+//! The webhook function (and, after it, redrive) at the binary, against a stub AWS.
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+
+mod faults;
+mod fuzz;
+mod odd_input;
+mod redrive;
+mod rotation;
+mod stage;

@@ -1,0 +1,68 @@
+//! A rotation of the secret during traffic loses nothing, and a retired key's token is refused.
+
+use printbell_tests::stub_aws::Service;
+
+use crate::stage::{KEY, Key, aws, receiver, send};
+
+const SECOND: Key = Key {
+    version: "1f1e2d3c-0000-4000-8000-000000000002",
+    secret: "the second secret of these tests",
+};
+const THIRD: Key = Key {
+    version: "2f1e2d3c-0000-4000-8000-000000000003",
+    secret: "the third secret of these tests",
+};
+
+#[tokio::test]
+async fn a_rotation_during_traffic_loses_nothing() {
+    let aws = aws().await;
+    let function = receiver(&aws).await;
+    let mut sent = 0;
+    for n in 0..100 {
+        if n == 50 {
+            aws.secrets(|secrets| secrets.rotate(SECOND.version, SECOND.secret));
+        }
+        // From the rotation on, renewals carry the new key out to more and more printers.
+        let key = if n >= 50 && n % 3 == 0 { &SECOND } else { &KEY };
+        let query = key.query_for("abc123", &format!("p{n}"));
+        assert_eq!(send(&function, &query, r#"{"EventType":1}"#).await.status, 200, "{n}");
+        sent += 1;
+    }
+    assert_eq!(aws.published().len(), sent);
+    assert_eq!(
+        aws.count(Service::SecretsManager, "GetSecretValue"),
+        4,
+        "read at the start, and once more"
+    );
+}
+
+#[tokio::test]
+async fn a_retired_key_s_token_is_refused() {
+    let aws = aws().await;
+    let warm = receiver(&aws).await;
+    assert_eq!(send(&warm, &KEY.query(), "{}").await.status, 200);
+    for key in [SECOND, THIRD] {
+        aws.secrets(|secrets| secrets.rotate(key.version, key.secret));
+    }
+    // A process that was there before learns of it when it meets the new key.
+    assert_eq!(send(&warm, &THIRD.query(), "{}").await.status, 200);
+    let cold = receiver(&aws).await;
+    for function in [&warm, &cold] {
+        assert_eq!(send(function, &KEY.query(), "{}").await.status, 401);
+        assert_eq!(send(function, &SECOND.query(), "{}").await.status, 200);
+        assert_eq!(send(function, &THIRD.query(), "{}").await.status, 200);
+    }
+    assert_eq!(aws.published().len(), 6);
+}
+
+#[tokio::test]
+async fn made_up_keys_are_refused_and_make_one_call_a_minute() {
+    let aws = aws().await;
+    let function = receiver(&aws).await;
+    for n in 0..50 {
+        let query = KEY.query().replace(&KEY.version[..8], &format!("fake{n:04}"));
+        assert_eq!(send(&function, &query, "{}").await.status, 401);
+    }
+    assert_eq!(aws.count(Service::SecretsManager, "GetSecretValue"), 4);
+    assert!(aws.published().is_empty() && aws.queued().is_empty());
+}
