@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::callback;
 use crate::clock::Clock;
@@ -58,18 +59,30 @@ pub struct Holder {
 
 /// When calls may be made, and what is learned from them.
 pub trait Pace {
-    /// Waits for the turn of one more call; `false`: there will be none.
-    fn turn(&self) -> impl Future<Output = bool> + Send;
+    /// Waits for the turn of one more call; `None`: there will be none.
+    fn turn(&self) -> impl Future<Output = Option<Turn>> + Send;
     /// Hears what came of a call.
     fn heard(&self, reply: &Reply);
 }
 
-/// One call of one registration: nothing to pace.
+/// The right to have one call under way, for as long as it lasts.
+#[derive(Debug, Default)]
+pub struct Turn {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl From<OwnedSemaphorePermit> for Turn {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(permit) }
+    }
+}
+
+/// One registration's call: nothing to pace.
 pub struct AtOnce;
 
 impl Pace for AtOnce {
-    async fn turn(&self) -> bool {
-        true
+    async fn turn(&self) -> Option<Turn> {
+        Some(Turn::default())
     }
 
     fn heard(&self, _: &Reply) {}
@@ -94,8 +107,6 @@ pub struct Done {
     pub refusal: Option<Reply>,
     /// There was no time, or no turn, for a call that is due.
     pub is_left: bool,
-    /// How many calls were made: more than one if the wish was changed meanwhile.
-    pub calls: u32,
 }
 
 /// Why the work was broken off. The row is still leased, and due again when the lease is over.
@@ -124,8 +135,8 @@ enum Written {
 }
 
 impl Holder {
-    /// Works on `row`, whose lease is the caller's, until nothing is left to do or the time is up. The turn of the first
-    /// call has been waited for. `put`: the row was just written by a PUT, which has to know what comes of its own call.
+    /// Works on `row`, whose lease is the caller's, until nothing is left to do or the time is up. `put`: the row was just
+    /// written by a PUT, which has to know what comes of its own call.
     pub async fn work(&self, row: Registration, put: Option<&Put>, pace: &impl Pace) -> Result<Done, BrokenOff> {
         let mut done = Done::default();
         let lease = row.renewal.lease.map(|lease| lease.id);
@@ -157,19 +168,22 @@ impl Holder {
                 .await?;
             return Ok(self.replace(&row, next).await?.into_step());
         }
-        let Some(call) = row.call(now).filter(|call| call.lease == lease) else {
+        if row.call(now).is_none_or(|call| call.lease != lease) {
             return Ok(Step::Break(Some(row)));
-        };
-        let has_turn = self.has_time(now) && (done.calls == 0 || pace.turn().await);
-        if !has_turn {
+        }
+        let turn = pace.turn().await;
+        // A turn may take its time, so the call is counted from here.
+        let now = self.clock.now();
+        let call = row.call(now).filter(|_| self.has_time(now));
+        let (Some(turn), Some(call)) = (turn, call) else {
             done.is_left = true;
             return match row.release(lease) {
                 Some(released) => Ok(self.replace(&row, released).await?.into_step()),
                 None => Ok(Step::Break(Some(row))),
             };
-        }
-        done.calls += 1;
+        };
         let reply = self.call(&row, &call).await?;
+        drop(turn);
         pace.heard(&reply);
         self.settle(row, &call, reply, put, done).await
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use printbell_shared::holder::{Holder, Pace as _};
+use printbell_shared::holder::Holder;
 use printbell_shared::id::{InvalidId, RegistrationKey};
 use printbell_shared::table::{Unavailable, Unreadable};
 use serde::Serialize;
@@ -51,9 +51,7 @@ pub async fn adopt(holder: Arc<Holder>, limits: Limits, written: Vec<Written>) -
     if adopted.len() <= AT_ONCE {
         let pace = Arc::new(RunPace::until_deadline(limits, &holder));
         for key in adopted {
-            if pace.turn().await {
-                report.count(renew(Arc::clone(&holder), Arc::clone(&pace), key).await);
-            }
+            report.count(renew(Arc::clone(&holder), Arc::clone(&pace), key).await);
         }
     }
     Ok(Adopted { adopted: count, report })

@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(Config::from_env(template).unwrap().limits, Limits::DEFAULT);
         let wrong = |name: &str| match name {
             "OCTOEVERYWHERE_URL" => Some("octoeverywhere.com".to_owned()),
-            "PUBLIC_URL" => Some("https://bell.example.com/?a=b".to_owned()),
+            "PUBLIC_URL" => Some("http://bell.example.com".to_owned()),
             "MAX_CALLS_IN_FLIGHT" => Some("0".to_owned()),
             "TABLE_NAME" => None,
             name => template(name),
@@ -61,8 +61,8 @@ mod tests {
             faults,
             [
                 "TABLE_NAME is missing",
-                "OCTOEVERYWHERE_URL is not valid: it must be an http(s) URL without a query",
-                "PUBLIC_URL is not valid: it must be an http(s) URL without a query",
+                "OCTOEVERYWHERE_URL is not valid: it must be an http(s):// URL without a query",
+                "PUBLIC_URL is not valid: it must be an https:// URL without a query",
                 "MAX_CALLS_IN_FLIGHT is not valid: number would be zero for non-zero type",
             ]
         );

@@ -2,12 +2,13 @@
 //! it is down.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use printbell_shared::holder::{CALL_TIME, Holder, Pace};
+use printbell_shared::holder::{CALL_TIME, Holder, Pace, Turn};
 use printbell_shared::registration::Reply;
 use printbell_shared::renewal::{Answer, Fault};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 /// How many failures of the service in a row end a run.
@@ -61,6 +62,7 @@ pub struct RunPace {
     interval: Duration,
     /// From when on no call is started.
     end: Instant,
+    in_flight: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -86,6 +88,7 @@ impl RunPace {
         Self {
             interval: Duration::from_secs(1) / limits.per_second.get(),
             end,
+            in_flight: Arc::new(Semaphore::new(limits.in_flight())),
             state: Mutex::new(State {
                 next: Instant::now(),
                 pause: None,
@@ -131,16 +134,18 @@ impl RunPace {
 }
 
 impl Pace for RunPace {
-    async fn turn(&self) -> bool {
+    async fn turn(&self) -> Option<Turn> {
+        // In flight first: a slot in time that then isn't used is lost.
+        let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
         while let Some(turn) = self.take_turn() {
             if turn > Instant::now() {
                 sleep_until(turn).await;
             }
             if self.holds(turn) {
-                return true;
+                return Some(permit.into());
             }
         }
-        false
+        None
     }
 
     fn heard(&self, reply: &Reply) {

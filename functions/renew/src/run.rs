@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use printbell_shared::holder::{Holder, Pace as _};
+use printbell_shared::holder::Holder;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::table::{Due, Unavailable, Unreadable};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -15,6 +15,9 @@ use crate::row::{Seen, renew};
 
 /// Keys that are read ahead, so that no call waits for a page.
 const READ_AHEAD: usize = 64;
+
+/// Rows that are read, leased or written while others are called: so that the calls in flight are as many as they may be.
+const AHEAD: usize = 16;
 
 /// How long it may take to count what is left over: it happens while the last calls are under way.
 const COUNTING_TIME: Duration = Duration::from_secs(3);
@@ -42,12 +45,12 @@ pub async fn run(holder: Arc<Holder>, limits: Limits) -> Result<Report, Unavaila
                 continue;
             }
         };
-        if rows.len() >= limits.in_flight()
+        if rows.len() >= limits.in_flight() + AHEAD
             && let Some(seen) = rows.join_next().await
         {
             report.count(seen.unwrap_or_else(Seen::panicked));
         }
-        if !pace.turn().await {
+        if pace.stop().is_some() {
             report.left_over(1);
             break;
         }

@@ -1,6 +1,5 @@
 //! What the functions that work on registrations have in common before there is any work: their settings and clients.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,50 +30,64 @@ pub struct Settings {
     table: String,
     topic: String,
     secret: String,
-    octoeverywhere: Url,
-    public: Url,
+    octoeverywhere: ServiceUrl,
+    public: PublicUrl,
     /// What time it is.
     pub clock: Clock,
 }
 
-/// A base URL without query and fragment.
+/// Where OctoEverywhere is. A rehearsal's may be plain HTTP.
 #[derive(Debug, Clone, Default)]
-struct Url(String);
+struct ServiceUrl(String);
 
-/// A text that isn't a [`Url`].
+/// What callback URLs begin with. OctoEverywhere takes HTTPS only, and would refuse every registration.
+#[derive(Debug, Clone, Default)]
+struct PublicUrl(String);
+
+/// Why a text isn't such a URL.
 #[derive(Debug, Error)]
-#[error("it must be an http(s) URL without a query")]
-struct NoUrl;
+enum NoUrl {
+    #[error("it must be an http(s):// URL without a query")]
+    Service,
+    #[error("it must be an https:// URL without a query")]
+    Public,
+}
 
-impl FromStr for Url {
+fn is_base(url: &str, schemes: &[&str]) -> bool {
+    reqwest::Url::parse(url)
+        .is_ok_and(|url| schemes.contains(&url.scheme()) && url.query().is_none() && url.fragment().is_none())
+}
+
+impl FromStr for ServiceUrl {
     type Err = NoUrl;
 
     fn from_str(text: &str) -> Result<Self, NoUrl> {
-        let url = reqwest::Url::parse(text).map_err(|_| NoUrl)?;
-        let is_base = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
-        is_base.then(|| Self(text.to_owned())).ok_or(NoUrl)
+        let is_usable = is_base(text, &["https", "http"]);
+        is_usable.then(|| Self(text.to_owned())).ok_or(NoUrl::Service)
     }
 }
 
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl FromStr for PublicUrl {
+    type Err = NoUrl;
+
+    fn from_str(text: &str) -> Result<Self, NoUrl> {
+        let is_usable = is_base(text, &["https"]);
+        is_usable.then(|| Self(text.to_owned())).ok_or(NoUrl::Public)
     }
 }
 
 impl Settings {
     /// Reads `TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL` and `PUBLIC_URL`.
     pub fn read(environment: &Environment<'_>) -> Self {
-        let url = |name| {
+        for name in ["OCTOEVERYWHERE_URL", "PUBLIC_URL"] {
             environment.required(name);
-            environment.optional(name, Url::default())
-        };
+        }
         Self {
             table: environment.required("TABLE_NAME"),
             topic: environment.required("TOPIC_ARN"),
             secret: environment.required("CALLBACK_SECRET_ARN"),
-            octoeverywhere: url("OCTOEVERYWHERE_URL"),
-            public: url("PUBLIC_URL"),
+            octoeverywhere: environment.optional("OCTOEVERYWHERE_URL", ServiceUrl::default()),
+            public: environment.optional("PUBLIC_URL", PublicUrl::default()),
             clock: environment.clock(),
         }
     }

@@ -4,4 +4,5 @@
 
 mod register;
 mod renew;
+mod scale;
 mod world;

@@ -108,13 +108,13 @@ async fn the_oldest_due_goes_first_across_shards() {
     let renew = launch(&world.aws, &world.octoeverywhere, Binary::Renew, 0).env("MAX_CALLS_IN_FLIGHT", "1");
     let renew = renew.start().await.unwrap();
     renew.call_within(MINUTE, "{}").await.json().unwrap();
-    let called: Vec<_> = world
-        .octoeverywhere
-        .calls()
-        .into_iter()
-        .map(|call| call.app_token)
-        .collect();
-    assert_eq!(called, (0..40).map(token).collect::<Vec<_>>());
+    let called = world.octoeverywhere.calls();
+    assert_eq!(called.len(), 40);
+    for (place, call) in called.iter().enumerate() {
+        // Some rows are leased ahead, and of those one may overtake another.
+        let due = (0..40).position(|number| token(number) == call.app_token).unwrap();
+        assert!(due.abs_diff(place) <= 16, "{due} was called in place {place}");
+    }
 }
 
 #[tokio::test]

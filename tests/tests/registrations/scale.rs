@@ -1,0 +1,96 @@
+//! How fast renew is when nothing but OctoEverywhere's answers takes time, and what it costs in memory.
+
+use std::time::{Duration, Instant};
+
+use printbell_tests::binaries::Binary;
+use printbell_tests::runtime_api::Function;
+use printbell_tests::stub_aws::StubAws;
+use printbell_tests::stub_octoeverywhere::StubOctoEverywhere;
+use serde_json::json;
+
+use crate::world::{launch, wire};
+
+const LATENCY: Duration = Duration::from_millis(50);
+/// `MAX_CALLS_IN_FLIGHT` as the template has it.
+const IN_FLIGHT: f64 = 32.0;
+
+struct Fleet {
+    aws: StubAws,
+    octoeverywhere: StubOctoEverywhere,
+    renew: Function,
+}
+
+/// So many registrations that are due, and a renew without a cap on its rate.
+async fn fleet(due: usize) -> Fleet {
+    let aws = StubAws::start().await.unwrap();
+    aws.record_nothing();
+    aws.secrets(|secrets| secrets.rotate("0f1e2d3c-4b5a-6978", "a signing key for these tests"));
+    aws.table(|table| {
+        for number in 0..due {
+            table.put(wire(&json!({
+                "tenantId": format!("tenant-{}", number % 1000), "printerRef": format!("printer-{number}"),
+                "appToken": format!("app-token-of-a-plausible-length-{number:032}"), "eventTypes": [1, 2, 3, 7, 8, 9],
+                "metadata": {"room": "lab", "floor": "3"}, "status": "active", "revision": 3, "version": 1, "applied": 1,
+                "dueAt": 1_700_000_000 + number, "dueShard": number % 16, "attempts": 0,
+                "renewedAt": 1_690_000_000, "createdAt": 1_690_000_000,
+            })));
+        }
+    });
+    let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
+    octoeverywhere.record_nothing();
+    let renew = launch(&aws, &octoeverywhere, Binary::Renew, 0).start().await.unwrap();
+    Fleet {
+        aws,
+        octoeverywhere,
+        renew,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_in_flight_are_kept_as_many_as_they_may_be() {
+    let calls = 4000;
+    let fleet = fleet(calls).await;
+    fleet.octoeverywhere.set_latency(LATENCY);
+    let began = Instant::now();
+    let report = fleet
+        .renew
+        .call_within(Duration::from_secs(120), "{}")
+        .await
+        .json()
+        .unwrap();
+    let took = began.elapsed();
+    assert_eq!(report["renewed"], calls, "{report}");
+    let rate = calls as f64 / took.as_secs_f64();
+    let most = IN_FLIGHT / LATENCY.as_secs_f64();
+    let part = rate / most;
+    println!("{rate:.0} calls a second, {:.0} % of {most:.0}", part * 100.0);
+    assert!(fleet.octoeverywhere.load().most_in_flight <= IN_FLIGHT as u64);
+    assert!(
+        part >= 0.9,
+        "{rate:.0} calls a second are {:.0} % of {most:.0}",
+        part * 100.0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_does_not_grow_with_what_is_due() {
+    let mut peaks = Vec::new();
+    for due in [1_000, 100_000] {
+        let fleet = fleet(due).await;
+        let report = fleet
+            .renew
+            .call_within(Duration::from_secs(300), "{}")
+            .await
+            .json()
+            .unwrap();
+        assert_eq!(report["renewed"], due, "{report}");
+        assert_eq!(fleet.aws.table(|table| table.items().count()), due);
+        peaks.push(fleet.renew.peak_memory().unwrap() as f64 / (1024.0 * 1024.0));
+    }
+    let factor = peaks[1] / peaks[0];
+    println!(
+        "{:.1} MiB with 1,000 due, {:.1} MiB with 100,000: factor {factor:.2}",
+        peaks[0], peaks[1]
+    );
+    assert!(factor <= 1.2, "{peaks:?} MiB: factor {factor:.2}");
+}
