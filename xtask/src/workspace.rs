@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -49,8 +50,10 @@ impl Workspace {
         let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
         if file.try_lock().is_err() {
             progress::note(&format!("another `cargo xtask` is at it ({what}); waiting for it"));
-            let waiting = file.try_clone()?;
-            tokio::task::spawn_blocking(move || waiting.lock()).await??;
+            // Asking again and again, as nothing could end a thread that waits for the lock.
+            while file.try_lock().is_err() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
         }
         Ok(file)
     }
