@@ -109,7 +109,7 @@ pub struct Done {
     pub is_left: bool,
 }
 
-/// Why the work was broken off. The row is still leased, and due again when the lease is over.
+/// Why the work was broken off. The row is due again: at once, or, if it couldn't be written, when the lease is over.
 #[derive(Debug, Error)]
 pub enum BrokenOff {
     /// A result couldn't be written.
@@ -177,18 +177,29 @@ impl Holder {
         let call = row.call(now).filter(|_| self.has_time(now));
         let (Some(turn), Some(call)) = (turn, call) else {
             done.is_left = true;
-            return match row.release(lease) {
-                Some(released) => Ok(self.replace(&row, released).await?.into_step()),
-                None => Ok(Step::Break(Some(row))),
-            };
+            return self.release(row, lease).await;
         };
-        let reply = self.call(&row, &call).await?;
+        let reply = match self.call(&row, &call).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                let _left: Step = self.release(row, lease).await?;
+                return Err(error.into());
+            }
+        };
         drop(turn);
         pace.heard(&reply);
         self.settle(row, &call, reply, put, done).await
     }
 
-    async fn call(&self, row: &Registration, call: &Call) -> Result<Reply, BrokenOff> {
+    /// Gives the lease back, for want of what a call needs; the row is due again at once.
+    async fn release(&self, row: Registration, lease: u64) -> Result<Step, BrokenOff> {
+        Ok(match row.release(lease) {
+            Some(released) => self.replace(&row, released).await?.into_step(),
+            None => Step::Break(Some(row)),
+        })
+    }
+
+    async fn call(&self, row: &Registration, call: &Call) -> Result<Reply, KeysUnavailable> {
         let Wish {
             token,
             events,
