@@ -3,17 +3,31 @@
 //! The change is written to the row before it is published ([`crate::renewal::Announcement`]), so it is published at least
 //! once, and a repeat has the same id.
 
-use serde_json::json;
+use jiff::Timestamp;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::cloud_event::CloudEvent;
 use crate::event::Severity;
+use crate::id::{PrinterRef, TenantId};
 use crate::message::{Attribute, Message};
 use crate::registration::Registration;
-use crate::renewal::{Announcement, Status};
+use crate::renewal::{Announcement, EpochSeconds, Status};
 
 /// What the `type` of a lifecycle event begins with.
 const TYPE_PREFIX: &str = "dev.printbell.";
+
+/// The event's data: the registration as it became.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    tenant_id: &'a TenantId,
+    printer_ref: &'a PrinterRef,
+    status: &'static str,
+    renewed_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    last_error: Option<&'a str>,
+}
 
 impl Message {
     /// The message for a change of a registration's status.
@@ -21,16 +35,15 @@ impl Message {
         let status = announcement.status.as_str();
         let event = format!("registration.{status}");
         let id = announcement_id(row, announcement);
-        let time = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
-        let data = json!({
-            "tenantId": row.key.tenant,
-            "printerRef": row.key.printer,
-            "status": status,
-            "renewedAt": time(row.renewal.renewed_at.map(|at| at.to_timestamp())),
-            "expiresAt": time(row.renewal.expires_at().map(|at| at.to_timestamp())),
-            "lastError": row.last_error.as_ref().map(|error| &error.message),
+        let data = serde_json::to_string(&Data {
+            tenant_id: &row.key.tenant,
+            printer_ref: &row.key.printer,
+            status,
+            renewed_at: row.renewal.renewed_at.map(EpochSeconds::to_timestamp),
+            expires_at: row.renewal.expires_at().map(EpochSeconds::to_timestamp),
+            last_error: row.last_error.as_ref().map(|error| error.message.as_str()),
         })
-        .to_string();
+        .unwrap_or_default(); // strings and times: can't fail
         let cloud_event = CloudEvent {
             id: &id,
             source: &format!("/registrations/{}", row.key),
@@ -80,7 +93,7 @@ mod tests {
     use super::*;
     use crate::metadata::Metadata;
     use crate::registration::{EventFilter, LastError, Wish};
-    use crate::renewal::{EpochSeconds, Renewal};
+    use crate::renewal::Renewal;
 
     const REVOKED: Announcement = Announcement {
         status: Status::Revoked,

@@ -166,7 +166,7 @@ mod tests {
         check(json!({"appToken": 5}), &[("/appToken", "must be a string")]);
         check(json!({"appToken": null}), &[("/appToken", "must be a string")]);
         check(
-            json!({"webhookUrl": "http://example.com", "a/b": 1}),
+            json!({"a/b": 1, "webhookUrl": "http://example.com"}),
             &[
                 ("/a~1b", "is not a field that there is"),
                 ("/webhookUrl", "is not a field that there is"),
