@@ -92,22 +92,26 @@ impl Due {
 
     /// Reads on wherever nothing is at hand: without knowing every shard's oldest row, the oldest of all isn't known.
     async fn read(&mut self) -> Result<(), Unavailable> {
-        let mut pages = JoinSet::new();
-        for (place, shard) in self.shards.iter().enumerate() {
-            if shard.read.is_empty()
-                && let Some(query) = query(&self.table, self.now, shard.number, &shard.rest)
-            {
-                pages.spawn(async move { (place, query.limit(PAGE).send().await) });
+        loop {
+            let mut pages = JoinSet::new();
+            for (place, shard) in self.shards.iter().enumerate() {
+                if shard.read.is_empty()
+                    && let Some(query) = query(&self.table, self.now, shard.number, &shard.rest)
+                {
+                    pages.spawn(async move { (place, query.limit(PAGE).send().await) });
+                }
+            }
+            if pages.is_empty() {
+                return Ok(());
+            }
+            while let Some(page) = pages.join_next().await {
+                let Ok((place, page)) = page else { continue }; // only if the runtime is shutting down
+                let page = page?;
+                let shard = &mut self.shards[place];
+                shard.rest = page.last_evaluated_key.map_or(Rest::Nothing, Rest::After);
+                shard.read = page.items.unwrap_or_default().iter().map(entry).collect();
             }
         }
-        while let Some(page) = pages.join_next().await {
-            let Ok((place, page)) = page else { continue }; // only if the runtime is shutting down
-            let page = page?;
-            let shard = &mut self.shards[place];
-            shard.rest = page.last_evaluated_key.map_or(Rest::Nothing, Rest::After);
-            shard.read = page.items.unwrap_or_default().iter().map(entry).collect();
-        }
-        Ok(())
     }
 }
 
