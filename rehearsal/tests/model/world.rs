@@ -1,0 +1,331 @@
+//! The world that the actors meet in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use printbell_shared::renewal::{Announcement, CallKind, EpochSeconds, Key, Renewal, Status};
+use stateright::{Model, Property};
+
+use crate::actor::{Phase, Role};
+use crate::properties;
+use crate::table::Row;
+
+/// A wish that OctoEverywhere refuses, always.
+pub const BAD_WISH: u8 = 9;
+/// What an existing registration was put with.
+pub const FIRST_WISH: u8 = 0;
+
+/// When it all begins; and the first hour is one in which OctoEverywhere may answer 604 to anybody.
+pub const BEGINNING: i64 = 1_800_000_000;
+pub const STORM_ENDS: i64 = BEGINNING + 3600;
+
+pub const KEY: Key = Key(0x1234_5678_9abc_def0);
+
+/// Which of the rules the actors keep. The check must find out when one is missing.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Nobody works on a row that somebody holds.
+    pub lease: bool,
+    /// A write is done only if the row is still the one that was read.
+    pub condition: bool,
+    /// An answer counts only for the version that was sent.
+    pub version: bool,
+    /// A permanent answer is believed after three over a day.
+    pub three_answers: bool,
+}
+
+/// Every one of them.
+pub const RULES: Rules = Rules {
+    lease: true,
+    condition: true,
+    version: true,
+    three_answers: true,
+};
+
+/// Something that can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mishap {
+    /// Time passes while an invocation runs.
+    Stall,
+    /// An invocation dies, at any step.
+    Crash,
+    /// OctoEverywhere does what it is asked, and the answer is lost.
+    LostAnswer,
+    /// The table writes, and its answer is lost: the retry fails on its condition.
+    LostWrite,
+    /// OctoEverywhere fails.
+    Failure,
+    /// OctoEverywhere answers 605.
+    Suspension,
+    /// OctoEverywhere answers 604 in its bad hour.
+    Refusal,
+}
+
+/// How often each [`Mishap`] may still happen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mishaps([u8; 7]);
+
+impl Mishaps {
+    pub fn of(mishaps: &[Mishap]) -> Self {
+        let mut left = [0; 7];
+        for mishap in mishaps {
+            left[*mishap as usize] += 1;
+        }
+        Self(left)
+    }
+
+    pub fn may(&self, mishap: Mishap) -> bool {
+        self.0[mishap as usize] > 0
+    }
+
+    pub fn spend(&mut self, mishap: Mishap) {
+        self.0[mishap as usize] -= 1;
+    }
+}
+
+impl fmt::Debug for Mishaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Mishap::*;
+        let all = [Stall, Crash, LostAnswer, LostWrite, Failure, Suspension, Refusal];
+        let left = all.into_iter().zip(self.0).filter(|(_, left)| *left > 0);
+        f.debug_map().entries(left).finish()
+    }
+}
+
+/// A call whose caller died; it may still arrive until the caller would have given up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Orphan {
+    pub kind: CallKind,
+    pub wish: u8,
+    pub last_moment: i64,
+}
+
+/// Something that never may happen, and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sin {
+    TwoCallers,
+    CalledAfterTheEnd,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    pub now: i64,
+    pub table: Option<Arc<Row>>,
+    /// What OctoEverywhere holds.
+    pub held: Option<u8>,
+    pub phases: Vec<Phase>,
+    pub orphans: Vec<Orphan>,
+    pub mishaps: Mishaps,
+    /// What the app asked for, in the order of the table; `None`: to delete it.
+    pub asked: Vec<Option<u8>>,
+    /// Changes of status in the table that nobody has published.
+    pub unpublished: Vec<Announcement>,
+    pub sin: Option<Sin>,
+}
+
+/// A step of somebody or of the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Actor: the next step of its protocol.
+    Step(usize),
+    /// Actor: its write is done, and reported as failed.
+    LoseWrite(usize),
+    /// Actor: its call is answered.
+    Answer(usize, Reply),
+    /// Actor: its invocation dies.
+    Crash(usize),
+    /// The call of a dead caller arrives; or it never does.
+    Arrive,
+    Vanish,
+    /// Time goes on to the next moment at which anything changes.
+    Wait(i64),
+}
+
+/// How OctoEverywhere takes a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    Done,
+    DoneButLost,
+    Failed,
+    Suspended,
+    Refused,
+    /// In its bad hour, of something that it could do.
+    RefusedInError,
+}
+
+/// The actors with their clocks (seconds ahead of the world's), and how it begins.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub existing: Option<u8>,
+    pub actors: Vec<(Role, i64)>,
+    pub mishaps: Mishaps,
+    pub rules: Rules,
+}
+
+impl World {
+    /// What the actor's clock says.
+    pub fn clock(&self, state: &State, actor: usize) -> EpochSeconds {
+        EpochSeconds(state.now + self.actors[actor].1)
+    }
+
+    /// The next moment at which anything changes: a row becomes due by some worker's clock, or an invocation must end.
+    fn next_moment(&self, state: &State) -> Option<i64> {
+        let index = state.table.as_ref().and_then(|row| self.index(row));
+        let workers = self.actors.iter().filter(|(role, _)| *role == Role::Worker);
+        let dues = workers.filter_map(|(_, ahead)| Some(index?.0 - ahead));
+        // At its deadline an invocation is over, so the second before is its last.
+        let ends = state.phases.iter().zip(&self.actors);
+        let ends = ends.filter_map(|(phase, (_, ahead))| Some(phase.deadline()?.0 - 1 - ahead));
+        let lasts: Vec<_> = ends
+            .chain(state.orphans.iter().map(|orphan| orphan.last_moment))
+            .collect();
+        let moments = dues.chain(lasts.iter().copied());
+        let next = moments.filter(|moment| *moment > state.now).min()?;
+        let nobody_overruns = lasts.iter().all(|last| next <= *last);
+        let may_pass = state.mishaps.may(Mishap::Stall) || !state.is_anybody_running();
+        (nobody_overruns && may_pass && !self.rests(state)).then_some(next)
+    }
+
+    /// Whether nothing will happen for a long time.
+    fn rests(&self, state: &State) -> bool {
+        let settled = state.table.as_ref().is_none_or(|row| {
+            row.renewal.status == Status::Active && row.renewal.is_applied() && row.renewal.lease.is_none()
+        });
+        !state.is_anybody_running() && settled && state.orphans.is_empty()
+    }
+
+    /// How OctoEverywhere may take a call.
+    fn replies(state: &State, kind: CallKind, wish: u8) -> impl Iterator<Item = Reply> {
+        let is_bad = kind == CallKind::Set && wish == BAD_WISH;
+        let replies: &[Reply] = match is_bad {
+            true => &[Reply::Refused, Reply::Failed],
+            false if state.now < STORM_ENDS => &[
+                Reply::Done,
+                Reply::DoneButLost,
+                Reply::Failed,
+                Reply::Suspended,
+                Reply::RefusedInError,
+            ],
+            false => &[Reply::Done, Reply::DoneButLost, Reply::Failed, Reply::Suspended],
+        };
+        let mishaps = state.mishaps;
+        let may = move |reply: &Reply| reply.mishap().is_none_or(|mishap| mishaps.may(mishap));
+        replies.iter().copied().filter(may)
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let row = self.existing.map(|wish| {
+            let renewal = Renewal {
+                status: Status::Active,
+                version: 1,
+                applied: Some(1),
+                due: Some(EpochSeconds(BEGINNING)),
+                renewed_at: Some(EpochSeconds(BEGINNING - 100 * 86_400)),
+                ..Renewal::default()
+            };
+            Arc::new(Row {
+                renewal,
+                wish,
+                previous: None,
+            })
+        });
+        vec![State {
+            now: BEGINNING,
+            held: row.as_ref().map(|row| row.wish),
+            asked: self.existing.map(Some).into_iter().collect(),
+            table: row,
+            phases: vec![Phase::Idle; self.actors.len()],
+            orphans: Vec::new(),
+            mishaps: self.mishaps,
+            unpublished: Vec::new(),
+            sin: None,
+        }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        for (actor, phase) in state.phases.iter().enumerate() {
+            match phase {
+                Phase::Calling(errand, call) => {
+                    let replies = Self::replies(state, call.kind, errand.row.wish);
+                    actions.extend(replies.map(|reply| Action::Answer(actor, reply)));
+                }
+                _ if self.can_step(state, actor) => actions.push(Action::Step(actor)),
+                _ => {}
+            }
+            if state.mishaps.may(Mishap::LostWrite) && phase.writes() {
+                actions.push(Action::LoseWrite(actor));
+            }
+            if state.mishaps.may(Mishap::Crash) && phase.deadline().is_some() {
+                actions.push(Action::Crash(actor));
+            }
+        }
+        if !state.orphans.is_empty() {
+            actions.extend([Action::Arrive, Action::Vanish]);
+        }
+        actions.extend(self.next_moment(state).map(Action::Wait));
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        match action {
+            Action::Step(actor) => self.step(&mut state, actor, false),
+            Action::LoseWrite(actor) => {
+                state.mishaps.spend(Mishap::LostWrite);
+                self.step(&mut state, actor, true);
+            }
+            Action::Answer(actor, reply) => self.answer(&mut state, actor, reply),
+            Action::Crash(actor) => self.crash(&mut state, actor),
+            Action::Arrive => {
+                let orphan = state.orphans.remove(0);
+                state.carry_out(orphan.kind, orphan.wish);
+            }
+            Action::Vanish => {
+                state.orphans.remove(0);
+            }
+            Action::Wait(moment) => {
+                if state.is_anybody_running() {
+                    state.mishaps.spend(Mishap::Stall);
+                }
+                state.now = moment;
+            }
+        }
+        (state != *last).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all()
+    }
+}
+
+impl Reply {
+    /// What of it is a mishap.
+    pub fn mishap(self) -> Option<Mishap> {
+        match self {
+            Self::Done | Self::Refused => None,
+            Self::DoneButLost => Some(Mishap::LostAnswer),
+            Self::Failed => Some(Mishap::Failure),
+            Self::Suspended => Some(Mishap::Suspension),
+            Self::RefusedInError => Some(Mishap::Refusal),
+        }
+    }
+}
+
+impl State {
+    fn is_anybody_running(&self) -> bool {
+        self.phases.iter().any(|phase| phase.deadline().is_some())
+    }
+
+    /// OctoEverywhere does what it is asked, if the wish is any good.
+    pub fn carry_out(&mut self, kind: CallKind, wish: u8) {
+        match kind {
+            CallKind::Set if wish == BAD_WISH => {}
+            CallKind::Set => self.held = Some(wish),
+            CallKind::Delete => self.held = None,
+        }
+    }
+}
