@@ -18,6 +18,7 @@ use super::*;
 struct Aws {
     failing: Vec<Way>,
     no_keys: bool,
+    panics_over: Option<Way>,
     delivered: RefCell<Vec<(Way, Letter)>>,
     put_off: RefCell<Vec<(String, Duration)>>,
 }
@@ -33,6 +34,7 @@ impl KeySource for &Aws {
 
 impl Ways for &Aws {
     async fn attempt(&self, way: Way, letter: &Letter) -> Result<(), Failure> {
+        assert_ne!(self.panics_over, Some(way), "a bug");
         if self.failing.contains(&way) {
             return Err(Failure::Temporary("down".into()));
         }
@@ -212,4 +214,15 @@ async fn one_failure_brings_back_one_message() {
     let letters = [authentic(b"{}"), authentic(b"[]"), authentic(br#"{"a":1}"#)];
     assert_eq!(work_off(&aws, &letters).await, ["1"]);
     assert_eq!(aws.delivered.take().len(), 2);
+}
+
+#[tokio::test]
+async fn a_panic_brings_back_one_message() {
+    let aws = Aws {
+        panics_over: Some(Way::DeadLetterQueue),
+        ..Aws::default()
+    };
+    let letters = [authentic(b"{}"), authentic(b"[]")];
+    assert_eq!(work_off(&aws, &letters).await, ["1"]);
+    assert_eq!(aws.delivered.take().len(), 1);
 }

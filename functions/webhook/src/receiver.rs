@@ -166,3 +166,65 @@ impl From<Refusal> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use lambda_runtime::Context;
+    use printbell_shared::callback::{self, CallbackKey};
+    use printbell_shared::id::RegistrationKey;
+    use printbell_shared::keys::CallbackKeys;
+    use printbell_shared::metadata::Metadata;
+    use printbell_shared::outbox::{Failure, Way};
+    use secrecy::{ExposeSecret as _, SecretString};
+
+    use super::*;
+
+    /// AWS, with a bug in the way to it.
+    struct Buggy {
+        panics: Cell<bool>,
+    }
+
+    impl KeySource for &Buggy {
+        async fn fetch(&self) -> Result<CallbackKeys, KeysUnavailable> {
+            Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, None))
+        }
+    }
+
+    impl Ways for &Buggy {
+        async fn attempt(&self, _: Way, _: &Letter) -> Result<(), Failure> {
+            assert!(!self.panics.get(), "a bug");
+            Ok(())
+        }
+    }
+
+    fn key() -> CallbackKey {
+        CallbackKey::new("thekey00", &SecretString::from("a key for these tests"))
+    }
+
+    fn event() -> LambdaEvent<Request> {
+        let registration = RegistrationKey {
+            tenant: "abc123".parse().unwrap(),
+            printer: "p42".parse().unwrap(),
+        };
+        let url = callback::url("https://example.com", &registration, &Metadata::default(), &key());
+        let (_, query) = url.expose_secret().split_once('?').unwrap();
+        let request = serde_json::json!({"rawQueryString": query, "body": "{}"});
+        let mut context = Context::default();
+        context.deadline = u64::MAX;
+        LambdaEvent::new(serde_json::from_str(&request.to_string()).unwrap(), context)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_the_next_callback_is_taken() {
+        let aws = Buggy {
+            panics: Cell::new(true),
+        };
+        let receiver = Receiver::new(KeyRing::new(&aws), Outbox::new(&aws), Clock::default());
+        let answer = receiver.receive(event()).await.unwrap();
+        assert_eq!((answer.status_code, answer.body.contains("send it again")), (503, true));
+        aws.panics.set(false);
+        assert_eq!(receiver.receive(event()).await.unwrap().status_code, 200);
+    }
+}
