@@ -63,7 +63,11 @@ async fn calls_in_flight_are_kept_as_many_as_they_may_be() {
     let rate = calls as f64 / took.as_secs_f64();
     let most = IN_FLIGHT / LATENCY.as_secs_f64();
     let part = rate / most;
-    println!("{rate:.0} calls a second, {:.0} % of {most:.0}", part * 100.0);
+    let cpu = fleet.renew.cpu_time().unwrap() / u32::try_from(calls).unwrap();
+    println!(
+        "{rate:.0} calls a second, {:.0} % of {most:.0}; {cpu:?} of processor time each",
+        part * 100.0
+    );
     assert!(fleet.octoeverywhere.load().most_in_flight <= IN_FLIGHT as u64);
     assert!(
         part >= 0.9,
