@@ -1,29 +1,42 @@
-//! Years of a whole fleet in minutes. Exits with 1 if a promise is broken.
+//! Years of a whole fleet in minutes; exits with 1 if a promise is broken.
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
-use printbell_rehearsal::simulation::{Event, Scenario, Simulation};
+use printbell_rehearsal::chart;
+use printbell_rehearsal::simulation::{Event, Report, Scenario, Simulation};
 
-/// Simulates the renewals of a fleet, and fails if a registration lapses or the load stays uneven.
-#[derive(Parser)]
+/// Simulates the renewals of a fleet through the rules that Printbell runs on, and fails if a registration lapses or is revoked,
+/// or if the load stays uneven.
+#[derive(Debug, Parser)]
+#[command(name = "simulate")]
 struct Options {
-    /// How many registrations, all put within the first day
+    /// How many registrations, all put within the first day.
     #[arg(long, default_value_t = 100_000_000)]
     printers: u32,
-    /// How many days
+    /// For how many days.
     #[arg(long, default_value_t = 730)]
     days: u32,
-    /// The most calls that renew starts in a second [default: 20, or the printers ÷ 5,000,000 if that is more]
-    #[arg(long)]
+    /// The most calls that renew starts in a second [default: 20, or printers ÷ 2,500,000 if that is more].
+    #[arg(long, value_name = "CALLS")]
     calls_per_second: Option<f64>,
-    /// What happens to OctoEverywhere, like outage@150d+45d, refusals@400d+1h, failures@560d+1d*10, suspensions@50d+9d*5
-    #[arg(long = "event", default_values = ["outage@150d+45d", "refusals@400d+1h", "failures@560d+1d*10"])]
+    /// What happens to OctoEverywhere, and when; again for more. `KIND@FROM+LASTS[*PERCENT]`: outage@150d+45d, refusals@400d+1h,
+    /// failures@560d+1d*10, suspensions@50d+9d*5.
+    #[arg(long = "event", value_name = "EVENT", default_values = ["outage@150d+45d", "refusals@400d+1h", "failures@560d+1d*10"])]
     events: Vec<Event>,
+    /// Where to draw the load.
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
+/// What it may take.
+const TIME: Duration = Duration::from_secs(600);
+const MEMORY_GIB: f64 = 8.0;
+
+fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let scenario = Scenario {
         printers: options.printers,
@@ -35,23 +48,77 @@ fn main() -> Result<()> {
     };
     let began = Instant::now();
     let report = Simulation::run(scenario, |day| {
-        if day % 30 == 0 {
-            eprintln!("day {day}: {:.0} s", began.elapsed().as_secs_f64());
+        if day % 60 == 0 {
+            eprintln!(
+                "day {day} of {} after {:.0} s",
+                options.days,
+                began.elapsed().as_secs_f64()
+            );
         }
     });
-    println!(
-        "mean {} bound {} busiest {} closest {} lapses {} revoked {} recoveries {:?}",
-        report.mean(),
-        report.bound(),
-        report.busiest_quiet_hour(),
-        report.closest.as_hours() / 24,
-        report.lapses,
-        report.revoked,
-        report.recoveries()
-    );
-    let broken = report.broken_promises();
-    if !broken.is_empty() {
-        bail!("{}", broken.join("\n"));
+    let mut broken = report.broken_promises();
+    let took = began.elapsed();
+    if took > TIME {
+        broken.push(format!("it took {took:.0?}, more than {TIME:.0?}"));
     }
-    Ok(())
+    let memory = peak_memory_gib();
+    if memory.is_some_and(|memory| memory > MEMORY_GIB) {
+        broken.push(format!("it took more than {MEMORY_GIB} GiB of memory"));
+    }
+    print(&report);
+    println!(
+        "took                    {took:.0?}{}",
+        memory.map_or(String::new(), |gib| format!(", {gib:.1} GiB"))
+    );
+    if let Some(path) = options.chart {
+        std::fs::write(&path, chart::draw(&report)).with_context(|| format!("can't write {}", path.display()))?;
+    }
+    for promise in &broken {
+        eprintln!("broken: {promise}");
+    }
+    Ok(if broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn print(report: &Report) {
+    let Scenario {
+        printers,
+        days,
+        calls_per_second,
+        events,
+    } = &report.scenario;
+    let days_of = |duration: jiff::SignedDuration| duration.as_secs_f64() / 86_400.0;
+    println!("registrations           {printers}, for {days} days, at most {calls_per_second} calls a second");
+    println!(
+        "calls                   {}, {} of them failed",
+        report.calls(),
+        report.failed()
+    );
+    println!("lapsed                  {}", report.lapses);
+    println!("revoked wrongly         {}", report.revoked);
+    println!("closest to an expiry    {:.1} days", days_of(report.closest));
+    println!("calls an hour, mean     {:.0}", report.mean());
+    let busiest = report.busiest_quiet_hour();
+    println!(
+        "  busiest quiet hour    {busiest}, {:.3} × the mean",
+        f64::from(busiest) / report.mean()
+    );
+    for (event, recovery) in events.iter().zip(report.recoveries()) {
+        let name = event.name();
+        println!(
+            "  even again            {:.1} days after the end of: {name}",
+            days_of(recovery)
+        );
+    }
+}
+
+/// The most memory that this process had, where the system tells.
+fn peak_memory_gib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib / 1024.0 / 1024.0)
 }

@@ -39,10 +39,10 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The rate cap for a fleet: twice what the fleet needs on average, so that after an outage the backlog is worked off in
-    /// the time that the outage lasted. The template's 20 a second serve a hundred million.
+    /// The calls a second that a fleet needs: one for every 2.5 million registrations, four times its mean load. The
+    /// template's 20 serve 50 million. `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
     pub fn rate_cap(printers: u32) -> f64 {
-        (f64::from(printers) / 5_000_000.0).max(20.0)
+        (f64::from(printers) / 2_500_000.0).max(20.0)
     }
 
     fn end(&self) -> EpochSeconds {

@@ -5,6 +5,7 @@
 //! - [`artifacts`], [`emulator`], [`deployment`]: the functions, built; AWS on this machine; the template, deployed there.
 //! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
 //!   [`dev_key`]: the published key of local stacks.
+//! - [`simulate`]: the renewals of a whole fleet, in virtual time.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -21,6 +22,7 @@ mod notifications;
 mod process;
 mod progress;
 mod python;
+mod simulate;
 mod test;
 mod tools;
 mod watch;
@@ -46,6 +48,8 @@ enum Task {
     Local(local::Arguments),
     /// Checks everything that must hold.
     Test(test::Arguments),
+    /// Simulates the renewals of a hundred million registrations over two years.
+    Simulate(simulate::Arguments),
     /// Runs `cargo lambda watch` for the samples in `events/`, against a running `cargo xtask local`.
     Watch(watch::Arguments),
 }
@@ -58,6 +62,7 @@ async fn main() -> ExitCode {
         match task {
             Task::Local(arguments) => local::run(&workspace, arguments).await,
             Task::Test(arguments) => test::run(&workspace, arguments).await,
+            Task::Simulate(arguments) => simulate::run(&workspace, arguments).await,
             Task::Watch(arguments) => watch::run(&workspace, arguments).await,
         }
     };

@@ -1,7 +1,7 @@
 //! What was seen, and whether it is what Printbell promises.
 
 use jiff::SignedDuration;
-use printbell_shared::renewal::{CYCLE, EpochSeconds};
+use printbell_shared::renewal::{Answer, CYCLE, EpochSeconds};
 
 use super::event::Response;
 use super::{DAY, START, Scenario};
@@ -51,7 +51,7 @@ impl Report {
         let hour = ((now - START).as_secs() / 3600) as usize;
         if let Some(hour) = self.hours.get_mut(hour) {
             hour.calls += 1;
-            hour.failed += u32::from(response.answer != printbell_shared::renewal::Answer::Applied);
+            hour.failed += u32::from(response.answer != Answer::Applied);
         }
     }
 
@@ -64,6 +64,16 @@ impl Report {
     /// So long is left at the end.
     pub(super) fn held(&mut self, left: SignedDuration) {
         self.lapses += u64::from(left.is_negative());
+    }
+
+    /// All calls of renew.
+    pub fn calls(&self) -> u64 {
+        self.hours.iter().map(|hour| u64::from(hour.calls)).sum()
+    }
+
+    /// Those of them that didn't succeed.
+    pub fn failed(&self) -> u64 {
+        self.hours.iter().map(|hour| u64::from(hour.failed)).sum()
     }
 
     /// The calls an hour that the fleet needs: each registration once a cycle.
