@@ -64,35 +64,47 @@ fn waits_follow_the_answers() {
 #[test]
 fn a_permanent_answer_is_believed_after_three_over_a_day() {
     use Outcome::{Refused, Revoked};
-    let refused = Answer::Refused;
-    let table: [(&str, &[(i64, Answer, Outcome)]); 5] = [
+    /// What the case is about, and the answers: at which minute, which one, and what it comes to.
+    type Case = (&'static str, &'static [(i64, Answer, Outcome)]);
+    let table: [Case; 5] = [
         (
             "three within an hour",
-            &[(0, refused, Refused), (20, refused, Refused), (60, refused, Refused)],
+            &[
+                (0, Answer::Refused, Refused),
+                (20, Answer::Refused, Refused),
+                (60, Answer::Refused, Refused),
+            ],
         ),
-        ("two over a day", &[(0, refused, Refused), (1440, refused, Refused)]),
+        (
+            "two over a day",
+            &[(0, Answer::Refused, Refused), (1440, Answer::Refused, Refused)],
+        ),
         (
             "three over a day",
-            &[(0, refused, Refused), (60, refused, Refused), (1440, refused, Revoked)],
+            &[
+                (0, Answer::Refused, Refused),
+                (60, Answer::Refused, Refused),
+                (1440, Answer::Refused, Revoked),
+            ],
         ),
         (
             "a failure in between proves nothing",
             &[
-                (0, refused, Refused),
+                (0, Answer::Refused, Refused),
                 (60, TEMPORARY, Outcome::Temporary),
-                (120, refused, Refused),
-                (1440, refused, Revoked),
+                (120, Answer::Refused, Refused),
+                (1440, Answer::Refused, Revoked),
             ],
         ),
         (
             "a success or a 605 in between disproves it",
             &[
-                (0, refused, Refused),
+                (0, Answer::Refused, Refused),
                 (60, Answer::Applied, Outcome::Renewed),
-                (1439, refused, Refused),
-                (1440, refused, Refused),
+                (1439, Answer::Refused, Refused),
+                (1440, Answer::Refused, Refused),
                 (1441, Answer::Suspended, Outcome::Suspended),
-                (3000, refused, Refused),
+                (3000, Answer::Refused, Refused),
             ],
         ),
     ];
