@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::aws::explain;
 use crate::id::RegistrationKey;
 use crate::registration::Registration;
-use crate::renewal::Key;
+use crate::renewal::{EpochSeconds, Key};
 
 /// A new row: there is none under this key.
 const IS_ABSENT: &str = "attribute_not_exists(tenantId)";
@@ -136,15 +136,17 @@ impl Table {
         }
     }
 
-    /// Puts a row that was written by hand, with a `dueAt` but without its shard, into the index. Tells whether it wasn't.
-    pub async fn adopt(&self, key: &RegistrationKey) -> Result<bool, Unavailable> {
+    /// Puts a row that was written by hand, with a `dueAt` but without its shard, into the index, due `now`: a `dueAt` of 0
+    /// would be told by the stream once more. Tells whether it wasn't there.
+    pub async fn adopt(&self, key: &RegistrationKey, now: EpochSeconds) -> Result<bool, Unavailable> {
         let adopted = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(item::key(key)))
             .condition_expression(IS_OUT_OF_THE_INDEX)
-            .update_expression("SET dueShard = :shard")
+            .update_expression("SET dueShard = :shard, dueAt = :now")
+            .expression_attribute_values(":now", item::number(now.0))
             .expression_attribute_values(":shard", item::number(Key::from(key).shard()))
             .send()
             .await;

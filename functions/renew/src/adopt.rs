@@ -37,7 +37,7 @@ pub async fn adopt(holder: Arc<Holder>, limits: Limits, written: Vec<Written>) -
     for row in written {
         match key(&row) {
             Ok(key) => {
-                if holder.table.adopt(&key).await? {
+                if holder.table.adopt(&key, holder.clock.now().into()).await? {
                     adopted.push(key);
                 }
             }

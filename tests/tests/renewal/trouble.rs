@@ -264,15 +264,22 @@ impl<'a> Subscription<'a> {
         let queue = created["QueueUrl"].as_str().unwrap().to_owned();
         let wanted = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
         let attributes = world.aws.sqs("GetQueueAttributes", &wanted).await.unwrap();
-        let policy = json!({"tenantId": [world.tenant]}).to_string();
+        let arn = attributes["Attributes"]["QueueArn"].as_str().unwrap();
+        let topic_may_send = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": world.stack.outputs.topic_arn}},
+        }]});
+        let policy = json!({"QueueUrl": queue, "Attributes": {"Policy": topic_may_send.to_string()}});
+        world.aws.sqs("SetQueueAttributes", &policy).await.unwrap();
+        let of_this_test = json!({"tenantId": [world.tenant]}).to_string();
         let subscribe = [
             ("TopicArn", world.stack.outputs.topic_arn.as_str()),
             ("Protocol", "sqs"),
-            ("Endpoint", attributes["Attributes"]["QueueArn"].as_str().unwrap()),
+            ("Endpoint", arn),
             ("Attributes.entry.1.key", "RawMessageDelivery"),
             ("Attributes.entry.1.value", "true"),
             ("Attributes.entry.2.key", "FilterPolicy"),
-            ("Attributes.entry.2.value", &policy),
+            ("Attributes.entry.2.value", &of_this_test),
         ];
         world.aws.sns("Subscribe", &subscribe).await.unwrap();
         Self { world, queue }
