@@ -174,3 +174,80 @@ impl Pace for RunPace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn pace(seconds: u64) -> RunPace {
+        let limits = Limits {
+            per_second: NonZeroU32::new(1_000_000).unwrap(),
+            ..Limits::DEFAULT
+        };
+        RunPace::new(limits, Instant::now() + Duration::from_secs(seconds))
+    }
+
+    fn reply(code: u16, fault: Fault, retry_after: Option<i64>) -> Reply {
+        Reply {
+            answer: Answer::Temporary {
+                fault,
+                retry_after: retry_after.map(SignedDuration::from_secs),
+            },
+            code: Some(code),
+            message: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_failures_of_the_service_in_a_row_stop_a_run() {
+        let pace = pace(60);
+        let (down, own) = (reply(500, Fault::Service, None), reply(602, Fault::Registration, None));
+        for _ in 0..FAILURES_TO_STOP - 1 {
+            pace.heard(&down);
+        }
+        pace.heard(&own);
+        for _ in 0..FAILURES_TO_STOP - 1 {
+            assert!(pace.turn().await.is_some());
+            pace.heard(&down);
+        }
+        // A 429 says neither that the service is well nor that it isn't.
+        pace.heard(&reply(429, Fault::Registration, None));
+        assert_eq!(pace.stop(), None);
+        pace.heard(&down);
+        assert_eq!(pace.stop(), Some(Stop::Failing));
+        assert!(pace.turn().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_pause_longer_than_the_run_ends_it_from_the_third_429_on() {
+        let pace = pace(60);
+        let busy = reply(429, Fault::Registration, Some(3600));
+        for _ in 0..THROTTLES_TO_PAUSE - 1 {
+            pace.heard(&busy);
+        }
+        assert!(pace.turn().await.is_some());
+        pace.heard(&busy);
+        assert!(pace.turn().await.is_none());
+        assert_eq!(pace.stop(), Some(Stop::Throttled));
+    }
+
+    #[tokio::test]
+    async fn there_are_no_more_turns_than_may_be_in_flight() {
+        let pace = pace(60);
+        let mut turns = Vec::new();
+        for _ in 0..Limits::DEFAULT.in_flight() {
+            turns.push(pace.turn().await.unwrap());
+        }
+        assert_eq!(pace.in_flight.available_permits(), 0);
+        turns.pop();
+        assert!(pace.turn().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn without_time_there_is_no_turn() {
+        let pace = pace(0);
+        assert!(pace.turn().await.is_none());
+        assert_eq!(pace.stop(), Some(Stop::Time));
+    }
+}
