@@ -6,4 +6,5 @@ mod fuzz;
 mod odd_input;
 mod redrive;
 mod rotation;
+mod silence;
 mod stage;
