@@ -28,3 +28,33 @@ impl Clock {
         instant.saturating_add(self.offset).unwrap_or(instant)
     }
 }
+
+/// When an invocation ends, by the machine's time: what Lambda says in milliseconds since 1970.
+///
+/// `cargo lambda watch` says how long the invocation may take instead (600,000), and that counts from `now`.
+pub fn end_of_invocation(deadline_ms: u64, now: Timestamp) -> Timestamp {
+    /// No invocation takes a day, and none is as old as 1970.
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    let start = if deadline_ms < DAY_MS {
+        now
+    } else {
+        Timestamp::UNIX_EPOCH
+    };
+    start
+        .checked_add(std::time::Duration::from_millis(deadline_ms))
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocation_ends_when_lambda_says_or_after_as_long_as_cargo_lambda_says() {
+        let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let end = |deadline_ms| end_of_invocation(deadline_ms, now).to_string();
+        assert_eq!(end(1_795_514_429_500), "2026-11-24T10:00:29.5Z");
+        assert_eq!(end(600_000), "2026-11-24T10:10:00Z");
+        assert_eq!(end_of_invocation(u64::MAX, now), Timestamp::MAX);
+    }
+}

@@ -18,11 +18,10 @@ pub mod list;
 pub mod route;
 pub mod view;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use lambda_http::{Error, Request, RequestExt as _, Response};
 use printbell_shared::aws::NoAws;
+use printbell_shared::clock::end_of_invocation;
 use printbell_shared::holder::{Holder, Setup};
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::problem::Problem;
@@ -51,7 +50,7 @@ impl Registrations {
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Result<Response<String>, Error> {
         let context = request.lambda_context();
-        let deadline = Timestamp::UNIX_EPOCH.checked_add(Duration::from_millis(context.deadline))?;
+        let deadline = end_of_invocation(context.deadline, Timestamp::now());
         let holder = self.setup.holder(&context.request_id, deadline)?;
         Ok(response(answer(&holder, &request).await))
     }

@@ -22,11 +22,11 @@ pub mod row;
 pub mod run;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use printbell_shared::aws::NoAws;
+use printbell_shared::clock::end_of_invocation;
 use printbell_shared::holder::{Holder, Setup};
 use serde::Serialize;
 
@@ -55,7 +55,7 @@ impl Renewals {
     /// Does what the event asks for.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Answer, Error> {
         let LambdaEvent { payload, context } = event;
-        let deadline = Timestamp::UNIX_EPOCH.checked_add(Duration::from_millis(context.deadline))?;
+        let deadline = end_of_invocation(context.deadline, Timestamp::now());
         let holder = Arc::new(self.setup.holder(&context.request_id, deadline)?);
         let limits = self.limits;
         // Boxed, because the compiler computes the layout of each, and gives up on all of them in one.

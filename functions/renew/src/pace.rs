@@ -33,7 +33,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// OctoEverywhere documents no limits: these are polite, and renew 200 million registrations in 120 days.
+    /// OctoEverywhere documents no limits: these are polite, and enough for 50 million registrations
+    /// (`docs/decisions/0042-the-rate-cap-of-a-fleet.md`).
     pub const DEFAULT: Self = Self {
         in_flight: NonZeroU32::new(32).unwrap(),
         per_second: NonZeroU32::new(20).unwrap(),
