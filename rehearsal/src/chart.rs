@@ -160,28 +160,34 @@ fn panel(svg: &mut String, report: &Report, panel: &Panel) {
     let _ = writeln!(svg, "<path class=\"bound\" d=\"M{LEFT} {y:.1}H{right}\"/>");
 }
 
-/// A band from each day's quietest hour to its busiest.
+/// A band from each day's quietest hour to its busiest; nothing where there is nothing.
 fn band(svg: &mut String, class: &str, report: &Report, panel: &Panel, count: impl Fn(&Hour) -> u32) {
     let mean = report.mean();
-    let days = report
-        .hours
-        .chunks_exact(24)
-        .take(report.scenario.days as usize)
-        .enumerate();
-    let mut upper = String::new();
-    let mut lower = Vec::new();
-    for (day, hours) in days {
-        let loads = hours.iter().map(|hour| f64::from(count(hour)) / mean);
-        let (least, most) = loads.fold((f64::MAX, 0.0), |(least, most), load| (load.min(least), load.max(most)));
-        let (left, right) = (x(report, day as f64), x(report, day as f64 + 1.0));
-        // At least as high as a line, so that an even load can be seen.
-        let (least, most) = (panel.y(least) + 0.5, panel.y(most) - 0.5);
-        let _ = write!(upper, "L{left:.1} {most:.1}H{right:.1}");
-        lower.push(format!("L{right:.1} {least:.1}H{left:.1}"));
+    let days = report.hours.chunks_exact(24).take(report.scenario.days as usize);
+    let ranges: Vec<_> = days
+        .map(|hours| {
+            let loads = hours.iter().map(|hour| f64::from(count(hour)) / mean);
+            loads.fold((f64::MAX, 0.0), |(least, most), load| (load.min(least), load.max(most)))
+        })
+        .enumerate()
+        .collect();
+    for stretch in ranges
+        .split(|(_, (_, most))| *most == 0.0)
+        .filter(|stretch| !stretch.is_empty())
+    {
+        let mut upper = String::new();
+        let mut lower = Vec::new();
+        for (day, (least, most)) in stretch {
+            let (left, right) = (x(report, *day as f64), x(report, *day as f64 + 1.0));
+            // At least as high as a line, so that an even load can be seen.
+            let (least, most) = (panel.y(*least) + 0.5, panel.y(*most) - 0.5);
+            let _ = write!(upper, "L{left:.1} {most:.1}H{right:.1}");
+            lower.push(format!("L{right:.1} {least:.1}H{left:.1}"));
+        }
+        lower.reverse();
+        let outline = format!("{upper}{}", lower.concat()).replacen('L', "M", 1);
+        let _ = writeln!(svg, "<path class=\"{class}\" d=\"{outline}Z\"/>");
     }
-    lower.reverse();
-    let outline = format!("{upper}{}", lower.concat()).replacen('L', "M", 1);
-    let _ = writeln!(svg, "<path class=\"{class}\" d=\"{outline}Z\"/>");
 }
 
 fn text(svg: &mut String, class: &str, x: f64, y: f64, anchor: &str, content: &str) {

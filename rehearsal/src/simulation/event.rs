@@ -32,11 +32,16 @@ pub enum EventKind {
 impl Event {
     /// Its name, for people.
     pub fn name(&self) -> String {
-        match self.kind {
+        let what = match self.kind {
             EventKind::Outage => "outage".to_owned(),
             EventKind::Refusals => "604 to everyone".to_owned(),
             EventKind::Failures(share) => format!("{} % failures", share * 100.0),
             EventKind::Suspensions(share) => format!("605 to {} %", share * 100.0),
+        };
+        match (self.lasts.as_hours() / 24, self.lasts.as_hours() % 24) {
+            (1, 0) => format!("{what}, 1 day"),
+            (days, 0) => format!("{what}, {days} days"),
+            _ => format!("{what}, {} h", self.lasts.as_hours()),
         }
     }
 }

@@ -121,6 +121,12 @@ impl World {
         }
     }
 
+    /// Whether the actor is a worker that isn't started, because nothing is due.
+    pub fn is_waiting(&self, state: &State, actor: usize) -> bool {
+        let is_idle = state.phases[actor] == Phase::Idle && self.actors[actor].0 == Role::Worker;
+        is_idle && !self.can_step(state, actor)
+    }
+
     /// The actor's next step. `lost`: a write is done and reported as failed.
     pub fn step(&self, state: &mut State, actor: usize, lost: bool) {
         let (role, _) = self.actors[actor];

@@ -80,6 +80,12 @@ fn invocations_last_up_to_their_deadlines() {
 }
 
 #[test]
+fn the_index_is_behind_the_table() {
+    check(world(OLD, &EVERYBODY, &[StaleIndex, StaleIndex]));
+    check(world(OLD, &EVERYBODY[..4], &[StaleIndex, Crash]));
+}
+
+#[test]
 fn the_table_writes_and_its_answer_is_lost() {
     check(world(OLD, &EVERYBODY, &[LostWrite]));
     check(world(OLD, &EVERYBODY[..4], &[LostWrite, Crash]));

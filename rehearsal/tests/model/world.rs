@@ -59,15 +59,17 @@ pub enum Mishap {
     Suspension,
     /// OctoEverywhere answers 604 in its bad hour.
     Refusal,
+    /// The index, which is a little behind the table, shows a row that isn't due any more.
+    StaleIndex,
 }
 
 /// How often each [`Mishap`] may still happen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mishaps([u8; 7]);
+pub struct Mishaps([u8; 8]);
 
 impl Mishaps {
     pub fn of(mishaps: &[Mishap]) -> Self {
-        let mut left = [0; 7];
+        let mut left = [0; 8];
         for mishap in mishaps {
             left[*mishap as usize] += 1;
         }
@@ -86,7 +88,9 @@ impl Mishaps {
 impl fmt::Debug for Mishaps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use Mishap::*;
-        let all = [Stall, Crash, LostAnswer, LostWrite, Failure, Suspension, Refusal];
+        let all = [
+            Stall, Crash, LostAnswer, LostWrite, Failure, Suspension, Refusal, StaleIndex,
+        ];
         let left = all.into_iter().zip(self.0).filter(|(_, left)| *left > 0);
         f.debug_map().entries(left).finish()
     }
@@ -128,6 +132,8 @@ pub struct State {
 pub enum Action {
     /// Actor: the next step of its protocol.
     Step(usize),
+    /// Worker: finds the row through an index that is behind.
+    Start(usize),
     /// Actor: its write is done, and reported as failed.
     LoseWrite(usize),
     /// Actor: its call is answered.
@@ -257,6 +263,9 @@ impl Model for World {
                 _ if self.can_step(state, actor) => actions.push(Action::Step(actor)),
                 _ => {}
             }
+            if state.mishaps.may(Mishap::StaleIndex) && self.is_waiting(state, actor) {
+                actions.push(Action::Start(actor));
+            }
             if state.mishaps.may(Mishap::LostWrite) && phase.writes() {
                 actions.push(Action::LoseWrite(actor));
             }
@@ -274,6 +283,10 @@ impl Model for World {
         let mut state = last.clone();
         match action {
             Action::Step(actor) => self.step(&mut state, actor, false),
+            Action::Start(actor) => {
+                state.mishaps.spend(Mishap::StaleIndex);
+                self.step(&mut state, actor, false);
+            }
             Action::LoseWrite(actor) => {
                 state.mishaps.spend(Mishap::LostWrite);
                 self.step(&mut state, actor, true);

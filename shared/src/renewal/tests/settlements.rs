@@ -189,6 +189,15 @@ fn a_wish_changed_during_the_call_is_applied_by_the_holder() {
 }
 
 #[test]
+fn an_update_that_is_applied_forgets_the_wish_before() {
+    let row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    assert_eq!(row.fallback, Some(Status::Active));
+    let call = row.call(NOW).unwrap();
+    let (row, _) = written(row.settle(KEY, &call, &Answer::Applied, NOW));
+    assert_eq!((row.fallback, row.is_applied()), (None, true));
+}
+
+#[test]
 fn an_update_that_is_refused_for_good_goes_back_to_the_wish_before() {
     let refused_for_good = |row: Renewal| {
         let mut row = applied(Renewal::put(Some(&row), NOW, deadline(NOW))).release_own();
@@ -232,6 +241,16 @@ fn an_update_that_is_refused_for_good_goes_back_to_the_wish_before() {
         assert_eq!((after.fallback, after.refusals, after.attempts), (None, None, 0));
         assert_eq!(after.version, before.version + 2, "the earlier wish is confirmed anew");
     }
+}
+
+#[test]
+fn going_back_keeps_what_was_learned_about_the_owner_meanwhile() {
+    let mut row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW))).release_own();
+    (row, _) = row.answered(Answer::Suspended, NOW);
+    for hours in [12, 24, 36] {
+        (row, _) = row.answered(Answer::Refused, NOW + HOUR * hours);
+    }
+    assert_eq!((row.status, row.fallback), (Status::Suspended, None));
 }
 
 #[test]
