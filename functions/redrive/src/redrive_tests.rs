@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lambda_runtime::Context;
 use printbell_shared::callback::{self, CallbackKey};
 use printbell_shared::id::RegistrationKey;
-use printbell_shared::keys::CallbackKeys;
+use printbell_shared::keys::{CallbackKeys, Previous, Versions};
 use printbell_shared::message::{Attribute, Receipt};
 use printbell_shared::metadata::Metadata;
 use printbell_shared::outbox::Failure;
@@ -24,11 +24,11 @@ struct Aws {
 }
 
 impl KeySource for &Aws {
-    async fn fetch(&self) -> Result<CallbackKeys, KeysUnavailable> {
+    async fn fetch(&self, _: Versions) -> Result<CallbackKeys, KeysUnavailable> {
         if self.no_keys {
             return Err(KeysUnavailable::Unreachable("down".into()));
         }
-        Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, None))
+        Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, Previous::None))
     }
 }
 

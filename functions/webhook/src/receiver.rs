@@ -174,7 +174,7 @@ mod tests {
     use lambda_runtime::Context;
     use printbell_shared::callback::{self, CallbackKey};
     use printbell_shared::id::RegistrationKey;
-    use printbell_shared::keys::CallbackKeys;
+    use printbell_shared::keys::{CallbackKeys, Previous, Versions};
     use printbell_shared::metadata::Metadata;
     use printbell_shared::outbox::{Failure, Way};
     use secrecy::{ExposeSecret as _, SecretString};
@@ -187,8 +187,8 @@ mod tests {
     }
 
     impl KeySource for &Buggy {
-        async fn fetch(&self) -> Result<CallbackKeys, KeysUnavailable> {
-            Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, None))
+        async fn fetch(&self, _: Versions) -> Result<CallbackKeys, KeysUnavailable> {
+            Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, Previous::None))
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod faults;
+mod forms;
 mod fuzz;
 mod odd_input;
 mod redrive;

@@ -15,7 +15,7 @@ use cases::{Case, case, key, token};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use printbell_shared::clock::Clock;
-use printbell_shared::keys::{CallbackKeys, KeyRing, KeySource, KeysUnavailable};
+use printbell_shared::keys::{CallbackKeys, KeyRing, KeySource, KeysUnavailable, Previous, Versions};
 use printbell_shared::letter::Letter;
 use printbell_shared::outbox::{Failure, Outbox, Way, Ways};
 use printbell_webhook::Receiver;
@@ -41,9 +41,9 @@ impl Ways for &Memory {
 }
 
 impl KeySource for &Memory {
-    async fn fetch(&self) -> Result<CallbackKeys, KeysUnavailable> {
+    async fn fetch(&self, _: Versions) -> Result<CallbackKeys, KeysUnavailable> {
         if self.has_keys {
-            Ok(CallbackKeys::new(key(0), Timestamp::UNIX_EPOCH, Some(key(1))))
+            Ok(CallbackKeys::new(key(0), Timestamp::UNIX_EPOCH, Previous::Key(key(1))))
         } else {
             Err(KeysUnavailable::Unreachable("down".into()))
         }

@@ -1,5 +1,7 @@
 use std::cell::{Cell, RefCell};
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::*;
 use crate::query::Query;
 
@@ -23,13 +25,17 @@ fn key(id: &str) -> CallbackKey {
 }
 
 impl KeySource for &Secret {
-    async fn fetch(&self) -> Result<CallbackKeys, KeysUnavailable> {
+    async fn fetch(&self, wanted: Versions) -> Result<CallbackKeys, KeysUnavailable> {
         self.reads.set(self.reads.get() + 1);
         let versions = self.versions.borrow();
         let Some((current, since)) = versions.last().filter(|_| !self.down.get()) else {
             return Err(KeysUnavailable::Unreachable("down".into()));
         };
-        let previous = versions.iter().nth_back(1).map(|(id, _)| key(id));
+        let previous = match versions.iter().nth_back(1) {
+            _ if wanted == Versions::Current => Previous::Unread,
+            None => Previous::None,
+            Some((id, _)) => Previous::Key(key(id)),
+        };
         Ok(CallbackKeys::new(key(current), *since, previous))
     }
 }
@@ -104,9 +110,10 @@ async fn keys_that_were_read_later_know_every_key_that_was_used_before() {
     let secret = Secret::default();
     secret.rotate("key-one-", at(0));
     let ring = KeyRing::new(&secret);
-    ring.warm_up(at(100)).await.unwrap();
-    let verdict = ring.verify(Some(&claim("unknown-")), at(50), at(101)).await.unwrap();
-    assert_eq!(verdict, Verdict::Forged);
+    for (id, second) in [("unknown1", 100), ("unknown2", 101), ("unknown3", 102)] {
+        let verdict = ring.verify(Some(&claim(id)), at(50), at(second)).await.unwrap();
+        assert_eq!(verdict, Verdict::Forged);
+    }
     assert_eq!(secret.reads.get(), 1);
 }
 
@@ -160,4 +167,27 @@ async fn nobody_signs_with_a_key_that_a_receiver_might_not_get_to_know_in_time()
         "key-two-",
         "known keys go on serving"
     );
+}
+
+#[tokio::test]
+async fn the_previous_key_is_read_when_it_is_needed() {
+    let secret = Secret::default();
+    secret.rotate("key-one-", at(0));
+    secret.rotate("key-two-", at(1));
+    let ring = KeyRing::new(&secret);
+    ring.warm_up(at(1000)).await.unwrap();
+    assert_eq!(verify(&ring, "key-two-", 1001).await.unwrap(), Verdict::Authentic);
+    assert_eq!(secret.reads.get(), 1);
+    secret.down.set(true);
+    assert!(
+        verify(&ring, "key-one-", 1002).await.is_err(),
+        "it may be the previous one"
+    );
+    assert!(verify(&ring, "key-one-", 1003).await.is_err());
+    secret.down.set(false);
+    assert_eq!(verify(&ring, "key-one-", 1070).await.unwrap(), Verdict::Authentic);
+    // Not known to be the only one, so it is looked up before it is signed with.
+    let signer = KeyRing::new(&secret);
+    signer.warm_up(at(10)).await.unwrap();
+    assert_eq!(signer.signing_key(at(11)).await.unwrap().id(), "key-one-");
 }
