@@ -93,6 +93,8 @@ impl std::fmt::Display for Compiling {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -108,6 +110,46 @@ mod tests {
             }
         );
         assert_eq!(read.to_string(), "12 of 163 crates; now serde, tokio(build)");
+    }
+
+    /// Every package and its features, as cargo builds it for these packages.
+    fn resolved(packages: &[&str]) -> BTreeSet<String> {
+        let selection = packages.iter().flat_map(|package| ["--package", package]);
+        let output = std::process::Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--offline",
+                "--edges",
+                "normal,build",
+                "--prefix",
+                "none",
+                "--format",
+                "{p} {f}",
+            ])
+            .args(selection)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| line.trim_end_matches(" (*)").to_owned())
+            .collect()
+    }
+
+    /// `sam build` compiles one function at a time. A dependency with other features then than in a build of all would be
+    /// compiled again, and everything above it: minutes.
+    #[test]
+    fn a_function_alone_is_built_as_among_the_others() {
+        let all = resolved(&FUNCTIONS);
+        for function in FUNCTIONS {
+            let alone = resolved(&[function]);
+            let different: Vec<_> = alone.difference(&all).collect();
+            assert!(
+                different.is_empty(),
+                "with {function} alone: {different:?}; give them the same features"
+            );
+        }
     }
 
     #[test]
