@@ -247,16 +247,12 @@ fn tail(log: &Path) -> String {
     read().unwrap_or_default()
 }
 
-/// The first of these programs that is on `PATH`.
-pub fn find(names: &[&str]) -> Option<PathBuf> {
+/// Where on `PATH` a program is.
+pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    names.iter().find_map(|name| {
-        folders
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|file| file.is_file())
-    })
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -10,9 +10,19 @@ use crate::process;
 /// The pinned packages need no more, and some need that much.
 const OLDEST: (u32, u32) = (3, 11);
 
+/// What it may be called, the system's own first.
+const NAMES: [&str; 6] = [
+    "python3",
+    "python3.14",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python",
+];
+
 /// Tells the version as `major minor` and where Python really is (pyenv's `python3` is a script that changes `PATH`);
 /// fails where no virtual environment can be made.
-const PROBE: &str = "import sys, venv, ensurepip; print(*sys.version_info[:2], sys.executable)";
+const PROBE: &str = "import sys; print(*sys.version_info[:2], sys.executable); import venv, ensurepip";
 
 /// What this machine calls itself, as far as it matters for installing something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,28 +35,35 @@ enum Platform {
     Other,
 }
 
-/// A Python that can make virtual environments.
+/// A Python that can make virtual environments, and beside it a C compiler.
 ///
 /// # Errors
 /// When there is none; the text says what to install.
 pub fn find() -> Result<PathBuf> {
     let platform = Platform::here();
-    let Some(python) = process::find(&["python3", "python"]) else {
+    let found: Vec<PathBuf> = NAMES.iter().filter_map(|name| process::find(name)).collect();
+    let Some(first) = found.first() else {
         bail!("Python 3 isn't on PATH. Install it with\n\n    {}\n", platform.python());
     };
-    let probe = Command::new(&python).args(["-c", PROBE]).output()?;
-    if !probe.status.success() {
+    let Some(python) = found.iter().find_map(|python| probe(python, platform).ok()) else {
+        return probe(first, platform);
+    };
+    if ["cc", "gcc", "clang"].iter().all(|name| process::find(name).is_none()) {
         bail!(
-            "{} can't make virtual environments (its `venv` or `ensurepip` module is missing). Install it with\n\n    {}\n",
-            python.display(),
-            platform.venv()
+            "no C compiler (`cc`) on PATH; Rust links with it. Install it with\n\n    {}\n",
+            platform.compiler()
         );
     }
+    Ok(python)
+}
+
+/// Where this Python really is, if it will do.
+fn probe(python: &Path, platform: Platform) -> Result<PathBuf> {
+    let probe = Command::new(python).args(["-c", PROBE]).output()?;
     let text = String::from_utf8_lossy(&probe.stdout);
     let mut words = text.trim().splitn(3, ' ');
     let mut number = || words.next().and_then(|word| word.parse::<u32>().ok()).unwrap_or(0);
     let version = (number(), number());
-    let executable = words.next().map_or(python.clone(), PathBuf::from);
     if version < OLDEST {
         bail!(
             "{} is Python {}.{}, but the tools need {}.{} or newer. Install it with\n\n    {}\n",
@@ -55,16 +72,17 @@ pub fn find() -> Result<PathBuf> {
             version.1,
             OLDEST.0,
             OLDEST.1,
-            platform.python()
+            platform.newer_python()
         );
     }
-    if process::find(&["cc", "gcc", "clang"]).is_none() {
+    if !probe.status.success() {
         bail!(
-            "no C compiler (`cc`) on PATH; Rust links with it. Install it with\n\n    {}\n",
-            platform.compiler()
+            "{} can't make virtual environments (its `venv` or `ensurepip` module is missing). Install it with\n\n    {}\n",
+            python.display(),
+            platform.venv()
         );
     }
-    Ok(executable)
+    Ok(words.next().map_or_else(|| python.to_owned(), PathBuf::from))
 }
 
 impl Platform {
@@ -99,6 +117,14 @@ impl Platform {
             Self::Alpine => "sudo apk add python3 py3-pip",
             Self::MacOs => "brew install python",
             Self::Other => "your system's package manager, or from https://www.python.org/downloads/",
+        }
+    }
+
+    fn newer_python(self) -> &'static str {
+        match self {
+            Self::Debian => "sudo apt-get install python3.11 python3.11-venv",
+            Self::Fedora => "sudo dnf install python3.11",
+            other => other.python(),
         }
     }
 
