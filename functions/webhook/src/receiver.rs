@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use printbell_shared::aws::{self, NoAws};
-use printbell_shared::clock::Clock;
+use printbell_shared::clock::{Clock, end_of_invocation};
 use printbell_shared::keys::{CallbackSecret, KeyRing, KeySource, KeysUnavailable, Verdict};
 use printbell_shared::letter::{Callback, Letter};
 use printbell_shared::message::{Origin, Receipt};
@@ -75,10 +75,8 @@ impl<S: KeySource, W: Ways> Receiver<S, W> {
             payload: mut request,
             context,
         } = event;
-        let ends = i64::try_from(context.deadline)
-            .ok()
-            .and_then(|at| Timestamp::from_millisecond(at).ok());
-        let left = time_left(Timestamp::now(), request.arrived(), ends.unwrap_or(Timestamp::MAX));
+        let now = Timestamp::now();
+        let left = time_left(now, request.arrived(), end_of_invocation(context.deadline, now));
         let deadline = Instant::now() + left;
         let receipt = Receipt {
             received: self.clock.now(),
