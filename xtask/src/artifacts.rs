@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::process::Program;
 use crate::progress::Step;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
@@ -15,34 +16,52 @@ const FUNCTIONS: [&str; 4] = ["webhook", "renew", "register", "redrive"];
 /// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it.
 pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     let architecture = architecture()?;
-    let mut step = Step::begin("Compiling the functions for AWS (minutes at first, seconds later)");
-    let packages = FUNCTIONS.iter().flat_map(|function| ["--package", function]);
-    let compile = tools
+    let release = tools
         .program("cargo")
         .args(["lambda", "build", "--release"])
-        .args(packages)
-        .args((architecture == "arm64").then_some("--arm64"))
+        .args((architecture == "arm64").then_some("--arm64"));
+    compile(
+        workspace,
+        release,
+        "Compiling the functions for AWS (minutes at first, seconds later)",
+    )
+    .await?;
+
+    let step = Step::begin("Packing them with sam");
+    let sam = tools
+        .sam("build")
+        .arg("--parameter-overrides")
+        .arg(format!("Architecture={architecture}"));
+    sam.current_dir(workspace.root())
+        .run_into(&workspace.local("sam-build.log"))
+        .await?;
+    step.done();
+    Ok(())
+}
+
+/// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler.
+pub async fn build_for_watch(workspace: &Workspace, tools: &Tools) -> Result<()> {
+    compile(
+        workspace,
+        tools.program("cargo").arg("build"),
+        "Compiling the functions for this machine",
+    )
+    .await
+}
+
+async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<()> {
+    let mut step = Step::begin(title);
+    let cargo = cargo
+        .args(FUNCTIONS.iter().flat_map(|function| ["--package", function]))
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "120")
         .current_dir(workspace.root());
-    let log = workspace.local("build.log");
-    compile
-        .run_watching(&log, |output| {
+    cargo
+        .run_watching(&workspace.local("build.log"), |output| {
             if let Some(progress) = Compiling::read(output) {
                 step.at(&progress.to_string());
             }
         })
-        .await?;
-    step.done();
-
-    let step = Step::begin("Packing them with sam");
-    let build = tools.sam("build").args([
-        "--parameter-overrides".to_owned(),
-        format!("Architecture={architecture}"),
-    ]);
-    build
-        .current_dir(workspace.root())
-        .run_into(&workspace.local("sam-build.log"))
         .await?;
     step.done();
     Ok(())

@@ -169,10 +169,10 @@ async fn offer(workspace: &Workspace, system: &System, printer: &Issued, subscri
             format!("curl -s {}/control/registrations", stack.simulator),
         ),
         (
-            "Subscribe a queue of your own",
+            "Run renew now",
             format!(
-                "{aws} sns subscribe --protocol sqs --topic-arn {} --notification-endpoint QUEUE_ARN",
-                stack.outputs.topic_arn
+                "{aws} lambda invoke --function-name {} /dev/stderr",
+                stack.functions.renew_function
             ),
         ),
         (

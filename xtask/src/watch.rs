@@ -8,6 +8,7 @@ use printbell_tests::aws::{encode, http_client};
 use printbell_tests::stack::Stack;
 use serde_json::Value;
 
+use crate::artifacts;
 use crate::progress;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
@@ -32,10 +33,12 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
         stack.endpoint
     );
 
+    artifacts::build_for_watch(workspace, &tools).await?;
     let port = arguments.port.to_string();
+    // `cargo lambda invoke` looks there, and nobody from outside can.
     let mut watch = tools
         .program("cargo")
-        .args(["lambda", "watch", "--invoke-address", "127.0.0.1"]);
+        .args(["lambda", "watch", "--invoke-address", "::1"]);
     watch = watch.args(["--invoke-port", &port]).current_dir(workspace.root());
     for (name, value) in environment(&stack).await? {
         watch = watch.env(name, value);
