@@ -32,7 +32,8 @@ struct Options {
     chart: Option<PathBuf>,
 }
 
-/// What it may take.
+/// What it may take. Time is the processor's, and only one of them works, so that a machine which does other things as well
+/// breaks no promise.
 const TIME: Duration = Duration::from_secs(600);
 const MEMORY_GIB: f64 = 8.0;
 
@@ -57,19 +58,17 @@ fn main() -> Result<ExitCode> {
         }
     });
     let mut broken = report.broken_promises();
-    let took = began.elapsed();
+    let took = processor_time().unwrap_or(began.elapsed());
     if took > TIME {
-        broken.push(format!("it took {took:.0?}, more than {TIME:.0?}"));
+        broken.push(format!("it took {took:.0?} of processor time, more than {TIME:.0?}"));
     }
     let memory = peak_memory_gib();
     if memory.is_some_and(|memory| memory > MEMORY_GIB) {
         broken.push(format!("it took more than {MEMORY_GIB} GiB of memory"));
     }
     print(&report);
-    println!(
-        "took                    {took:.0?}{}",
-        memory.map_or(String::new(), |gib| format!(", {gib:.1} GiB"))
-    );
+    let memory = memory.map_or(String::new(), |gib| format!(", {gib:.1} GiB"));
+    println!("took                    {took:.0?} of processor time{memory}");
     if let Some(path) = options.chart {
         std::fs::write(&path, chart::draw(&report)).with_context(|| format!("can't write {}", path.display()))?;
     }
@@ -121,4 +120,16 @@ fn peak_memory_gib() -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
     Some(kib / 1024.0 / 1024.0)
+}
+
+/// The time that a processor has worked for this process, where the system tells.
+fn processor_time() -> Option<Duration> {
+    /// What Linux counts in, on every platform (`USER_HZ`).
+    const TICKS_PER_SECOND: u64 = 100;
+    let status = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may hold anything; after it the 12th and the 13th field are user and system time.
+    let (_, fields) = status.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks = ticks.sum::<Result<u64, _>>().ok()?;
+    Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use printbell_shared::renewal::{
-    Answer, Call, Change, EpochSeconds, Fault, Outcome, REFUSALS_SPAN, Refusals, Renewal, Settlement, Status,
+    Answer, Call, Change, EpochSeconds, Fault, REFUSALS_SPAN, Refusals, Renewal, Settlement, Status,
 };
 
+use crate::mishap::{Mishap, Reply};
+use crate::phase::{Errand, Phase, Put, Role};
 use crate::table::{Row, Written};
-use crate::world::{KEY, Mishap, Orphan, Reply, Sin, State, World};
+use crate::world::{KEY, Orphan, Sin, State, World};
 
 /// How long an invocation may take: renew's and register's timeouts.
 const RUN: SignedDuration = SignedDuration::from_mins(15);
@@ -20,95 +22,6 @@ const FAILURE: Answer = Answer::Temporary {
     fault: Fault::Service,
     retry_after: None,
 };
-
-/// What an actor is for. A worker runs again and again, a request once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    Worker,
-    Put(u8),
-    Delete,
-}
-
-impl Role {
-    /// What there is to be after an invocation.
-    fn over(self) -> Phase {
-        match self {
-            Self::Worker => Phase::Idle,
-            Self::Put(_) | Self::Delete => Phase::Over,
-        }
-    }
-}
-
-/// Where an actor is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Not running. A worker will be started by the schedule when something is due; a request may come at any time.
-    Idle,
-    /// Has read the row, and will write its lease or its change before the deadline.
-    Read(Option<Arc<Row>>, EpochSeconds),
-    /// Holds the lease, and will see what there is to do.
-    Holding(Errand),
-    /// Has published the announcement, and will write so.
-    Published(Errand),
-    /// Waits for OctoEverywhere.
-    Calling(Errand, Call),
-    /// Knows how the call ended, and will write what that means.
-    Answered(Errand, Call, Answer),
-    /// A write failed its condition: will read the row afresh. With a call, to settle that.
-    Overtaken(Errand, Option<(Call, Answer)>),
-    /// A request that was answered, or died.
-    Over,
-}
-
-/// An invocation that took the lease of a row.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Errand {
-    /// The row as it last was read or written.
-    pub row: Arc<Row>,
-    /// When the invocation ends.
-    pub deadline: EpochSeconds,
-    /// For a PUT: what it did.
-    put: Option<Put>,
-}
-
-/// What a PUT knows of its own call.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Put {
-    /// The version of the wish that it wrote.
-    version: u64,
-    /// The row that it found.
-    found: Option<Arc<Row>>,
-}
-
-impl Errand {
-    fn with(self, row: Arc<Row>) -> Self {
-        Self { row, ..self }
-    }
-
-    fn lease(&self) -> u64 {
-        self.row.renewal.lease.map_or(0, |lease| lease.id)
-    }
-}
-
-impl Phase {
-    /// When the invocation ends, if there is one.
-    pub fn deadline(&self) -> Option<EpochSeconds> {
-        match self {
-            Self::Idle | Self::Over => None,
-            Self::Read(_, deadline) => Some(*deadline),
-            Self::Holding(errand)
-            | Self::Published(errand)
-            | Self::Calling(errand, _)
-            | Self::Answered(errand, ..)
-            | Self::Overtaken(errand, _) => Some(errand.deadline),
-        }
-    }
-
-    /// Whether the next step is a write.
-    pub fn writes(&self) -> bool {
-        matches!(self, Self::Read(..) | Self::Published(_) | Self::Answered(..))
-    }
-}
 
 impl World {
     pub fn can_step(&self, state: &State, actor: usize) -> bool {
@@ -320,22 +233,6 @@ impl World {
             });
         }
         state.phases[actor] = role.over();
-    }
-}
-
-impl Row {
-    /// The row that a settlement leaves.
-    fn settled(&self, renewal: Renewal, outcome: Outcome) -> Self {
-        let (wish, previous) = match outcome {
-            Outcome::Renewed => (self.wish, None),
-            Outcome::Restored => (self.previous.unwrap_or(self.wish), None),
-            _ => (self.wish, self.previous),
-        };
-        Self {
-            renewal,
-            wish,
-            previous,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use printbell_shared::renewal::{EpochSeconds, Renewal};
+use printbell_shared::renewal::{EpochSeconds, Outcome, Renewal};
 
 use crate::world::{State, World};
 
@@ -17,6 +17,20 @@ pub struct Row {
 impl Row {
     pub fn with(&self, renewal: Renewal) -> Self {
         Self { renewal, ..*self }
+    }
+
+    /// The row that a settlement leaves.
+    pub fn settled(&self, renewal: Renewal, outcome: Outcome) -> Self {
+        let (wish, previous) = match outcome {
+            Outcome::Renewed => (self.wish, None),
+            Outcome::Restored => (self.previous.unwrap_or(self.wish), None),
+            _ => (self.wish, self.previous),
+        };
+        Self {
+            renewal,
+            wish,
+            previous,
+        }
     }
 }
 

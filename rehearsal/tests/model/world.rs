@@ -1,12 +1,12 @@
 //! The world that the actors meet in.
 
-use std::fmt;
 use std::sync::Arc;
 
 use printbell_shared::renewal::{Announcement, CallKind, EpochSeconds, Key, Renewal, Status};
 use stateright::{Model, Property};
 
-use crate::actor::{Phase, Role};
+use crate::mishap::{Mishap, Mishaps, Reply};
+use crate::phase::{Phase, Role};
 use crate::properties;
 use crate::table::Row;
 
@@ -41,60 +41,6 @@ pub const RULES: Rules = Rules {
     version: true,
     three_answers: true,
 };
-
-/// Something that can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mishap {
-    /// Time passes while an invocation runs.
-    Stall,
-    /// An invocation dies, at any step.
-    Crash,
-    /// OctoEverywhere does what it is asked, and the answer is lost.
-    LostAnswer,
-    /// The table writes, and its answer is lost: the retry fails on its condition.
-    LostWrite,
-    /// OctoEverywhere fails.
-    Failure,
-    /// OctoEverywhere answers 605.
-    Suspension,
-    /// OctoEverywhere answers 604 in its bad hour.
-    Refusal,
-    /// The index, which is a little behind the table, shows a row that isn't due any more.
-    StaleIndex,
-}
-
-/// How often each [`Mishap`] may still happen.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mishaps([u8; 8]);
-
-impl Mishaps {
-    pub fn of(mishaps: &[Mishap]) -> Self {
-        let mut left = [0; 8];
-        for mishap in mishaps {
-            left[*mishap as usize] += 1;
-        }
-        Self(left)
-    }
-
-    pub fn may(&self, mishap: Mishap) -> bool {
-        self.0[mishap as usize] > 0
-    }
-
-    pub fn spend(&mut self, mishap: Mishap) {
-        self.0[mishap as usize] -= 1;
-    }
-}
-
-impl fmt::Debug for Mishaps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use Mishap::*;
-        let all = [
-            Stall, Crash, LostAnswer, LostWrite, Failure, Suspension, Refusal, StaleIndex,
-        ];
-        let left = all.into_iter().zip(self.0).filter(|(_, left)| *left > 0);
-        f.debug_map().entries(left).finish()
-    }
-}
 
 /// A call whose caller died; it may still arrive until the caller would have given up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -145,18 +91,6 @@ pub enum Action {
     Vanish,
     /// Time goes on to the next moment at which anything changes.
     Wait(i64),
-}
-
-/// How OctoEverywhere takes a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    Done,
-    DoneButLost,
-    Failed,
-    Suspended,
-    Refused,
-    /// In its bad hour, of something that it could do.
-    RefusedInError,
 }
 
 /// The actors with their clocks (seconds ahead of the world's), and how it begins.
@@ -312,19 +246,6 @@ impl Model for World {
 
     fn properties(&self) -> Vec<Property<Self>> {
         properties::all()
-    }
-}
-
-impl Reply {
-    /// What of it is a mishap.
-    pub fn mishap(self) -> Option<Mishap> {
-        match self {
-            Self::Done | Self::Refused => None,
-            Self::DoneButLost => Some(Mishap::LostAnswer),
-            Self::Failed => Some(Mishap::Failure),
-            Self::Suspended => Some(Mishap::Suspension),
-            Self::RefusedInError => Some(Mishap::Refusal),
-        }
     }
 }
 

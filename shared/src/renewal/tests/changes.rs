@@ -101,6 +101,17 @@ fn a_revoked_row_is_removed_without_a_call_and_not_renewed() {
 }
 
 #[test]
+fn a_delete_has_no_wish_to_go_back_to_but_a_put_after_it_has_the_delete() {
+    let updated = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let later = NOW + DAY;
+    let deleting = applied(updated.delete(later, deadline(later)));
+    assert_eq!((deleting.status, deleting.fallback), (Status::Deleting, None));
+    let later = later + DAY;
+    let put = applied(Renewal::put(Some(&deleting), later, deadline(later)));
+    assert_eq!((put.status, put.fallback), (Status::Pending, Some(Status::Deleting)));
+}
+
+#[test]
 fn a_second_delete_only_hurries_the_first() {
     let first = applied(active().delete(NOW, deadline(NOW)));
     let later = NOW + DAY;
