@@ -32,6 +32,9 @@ struct Arguments {
     /// Warm calls of each program, over all its starts.
     #[arg(long, default_value_t = 2_500)]
     calls: usize,
+    /// Measures these alone.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Variant>,
     /// Writes the table into docs/performance.md and README.md, and docs/performance.{json,svg}.
     #[arg(long)]
     save: bool,
@@ -49,9 +52,13 @@ async fn main() -> Result<()> {
         starts: arguments.starts,
         calls_per_start: arguments.calls.div_ceil(arguments.starts),
     };
-    let (variants, left_out): (Vec<_>, Vec<_>) =
-        Variant::ALL.into_iter().partition(|variant| variant.program().exists());
-    let world = World::start().await?;
+    let wanted = if arguments.only.is_empty() {
+        Variant::ALL.to_vec()
+    } else {
+        arguments.only
+    };
+    let (variants, left_out): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|variant| variant.program().exists());
+    let world = World::start(&variants).await?;
     let mut samples: HashMap<Variant, Samples> = HashMap::new();
     let progress = ProgressBar::new(plan.starts as u64).with_style(ProgressStyle::with_template(
         "Measuring {wide_bar} round {pos} of {len}, {eta} left",

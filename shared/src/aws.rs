@@ -4,9 +4,12 @@
 //! `aws_config::load` looks through files, profiles and metadata services and reads the machine's whole certificate
 //! store; none of it says anything in a Lambda function, and it is most of a cold start.
 
+mod connector;
+
+use std::path::Path;
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -17,9 +20,8 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use thiserror::Error;
 
-/// Amazon Trust Services' roots, which sign every public AWS endpoint of the commercial regions (Amazon Root CA 1–4 and
-/// Starfield Services Root Certificate Authority – G2; <https://www.amazontrust.com/repository>).
-const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+use crate::http::{NoTrust, Tls, Trust};
+use connector::Connectors;
 
 /// What the names of AWS's commercial regions begin with. Other partitions may have authorities of their own.
 const COMMERCIAL_REGIONS: [&str; 9] = ["af-", "ap-", "ca-", "eu-", "il-", "me-", "mx-", "sa-", "us-"];
@@ -32,12 +34,10 @@ pub enum NoAws {
     /// A variable that Lambda sets is not there.
     #[error("{0} is missing: Lambda sets it; outside of Lambda set it yourself, or use `cargo xtask watch`")]
     Environment(&'static str),
-    /// `AWS_CA_BUNDLE` names a file that can't be used.
-    #[error("the file that AWS_CA_BUNDLE names can't be read: {0}")]
-    CaBundle(std::io::Error),
-    /// The TLS library refused the certificates.
+    /// The certificates to trust can't be used: those in the file that `AWS_CA_BUNDLE` names or, in a partition other
+    /// than the commercial one, the system's.
     #[error("the trusted certificates can't be used: {0}")]
-    Trust(String),
+    Trust(#[from] NoTrust),
 }
 
 /// The configuration that every AWS client of this process is made from: they share its connections, and one reading of
@@ -61,9 +61,10 @@ pub fn configure(
         required("AWS_SECRET_ACCESS_KEY")?,
         lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty()),
     );
+    let tls = Tls::new(trust(&region, lookup("AWS_CA_BUNDLE").as_deref()))?;
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(http_client(trust_store(&region, lookup("AWS_CA_BUNDLE"))?)?)
+        .http_client(SharedHttpClient::new(Connectors::new(tls)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .time_source(aws_smithy_async::time::SystemTimeSource::new())
@@ -74,31 +75,15 @@ pub fn configure(
     Ok(config.build())
 }
 
-/// Compiled-in roots where they are known to be enough; else the system's.
-fn trust_store(region: &str, ca_bundle: Option<String>) -> Result<TrustStore, NoAws> {
-    if let Some(path) = ca_bundle.filter(|path| !path.is_empty()) {
-        let bundle = std::fs::read(path).map_err(NoAws::CaBundle)?;
-        return Ok(TrustStore::empty().with_pem_certificate(bundle));
-    }
+/// Compiled-in authorities where they are known to be enough; else the system's.
+fn trust<'a>(region: &str, ca_bundle: Option<&'a str>) -> Trust<'a> {
     let commercial = COMMERCIAL_REGIONS.iter().any(|prefix| region.starts_with(prefix))
         && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix));
-    let store = TrustStore::empty().with_native_roots(!commercial);
-    Ok(if commercial {
-        store.with_pem_certificate(AMAZON_ROOTS)
-    } else {
-        store
-    })
-}
-
-fn http_client(trust_store: TrustStore) -> Result<SharedHttpClient, NoAws> {
-    let context = TlsContext::builder()
-        .with_trust_store(trust_store)
-        .build()
-        .map_err(|error| NoAws::Trust(error.to_string()))?;
-    Ok(aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .tls_context(context)
-        .build_https())
+    match ca_bundle.filter(|path| !path.is_empty()) {
+        Some(path) => Trust::Bundle(Path::new(path)),
+        None if commercial => Trust::CompiledIn,
+        None => Trust::System,
+    }
 }
 
 /// Why a call failed, in a few words for the log: never the request, nor what was answered beyond code and message.
@@ -154,8 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn other_partitions_trust_the_system_s_roots() {
-        let store = |region| format!("{:?}", trust_store(region, None).unwrap());
+    fn other_partitions_trust_the_system_s_authorities() {
         for region in [
             "us-gov-west-1",
             "cn-north-1",
@@ -164,16 +148,19 @@ mod tests {
             "eusc-de-east-1",
             "xx-new-1",
         ] {
-            assert!(store(region).contains("enable_native_roots: true"), "{region}");
+            assert_eq!(trust(region, None), Trust::System, "{region}");
         }
-        assert!(store("us-east-1").contains("enable_native_roots: false"));
+        assert_eq!(trust("us-east-1", Some("")), Trust::CompiledIn);
+        assert_eq!(trust("us-east-1", Some("/a.pem")), Trust::Bundle(Path::new("/a.pem")));
     }
 
     #[test]
     fn a_bundle_that_is_not_there_is_said_at_once() {
-        assert!(matches!(
-            trust_store("us-east-1", Some("/nowhere.pem".into())),
-            Err(NoAws::CaBundle(_))
-        ));
+        let lookup = |name: &'static str| match name {
+            "AWS_CA_BUNDLE" => Some("/nowhere.pem".to_owned()),
+            name => environment(name),
+        };
+        let error = configure(lookup, TimeoutConfig::disabled(), RetryConfig::disabled()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere.pem"), "{error}");
     }
 }

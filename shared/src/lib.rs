@@ -19,6 +19,7 @@ pub mod cloud_event;
 pub mod config;
 pub mod event;
 pub mod holder;
+pub mod http;
 pub mod id;
 pub mod keys;
 pub mod letter;

@@ -1,5 +1,6 @@
 //! The ways in AWS.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_sns::types::MessageAttributeValue as SnsAttribute;
@@ -30,7 +31,10 @@ const WARM_UP: Duration = Duration::from_millis(700);
 /// The topic and the queues of one stack.
 pub struct AwsWays {
     sns: aws_sdk_sns::Client,
-    sqs: aws_sdk_sqs::Client,
+    /// Made when a letter first goes to a queue: making a client is a good part of a start, and most processes never see
+    /// SNS fail.
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    aws: SdkConfig,
     /// The topic.
     pub topic_arn: String,
     /// The queue of what is to be published later.
@@ -43,10 +47,10 @@ impl AwsWays {
     /// Clients that make one attempt a call: what comes after a failure is for the [plan](super::plan) to say.
     pub fn new(aws: &SdkConfig, topic_arn: String, fallback_queue_url: String, dead_letter_queue_url: String) -> Self {
         let sns = aws_sdk_sns::config::Builder::from(aws).retry_config(RetryConfig::disabled());
-        let sqs = aws_sdk_sqs::config::Builder::from(aws).retry_config(RetryConfig::disabled());
         Self {
             sns: aws_sdk_sns::Client::from_conf(sns.build()),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            sqs: OnceLock::new(),
+            aws: aws.clone(),
             topic_arn,
             fallback_queue_url,
             dead_letter_queue_url,
@@ -66,7 +70,11 @@ impl AwsWays {
 
     async fn enqueue(&self, queue_url: &str, letter: &Letter) -> Result<(), Failure> {
         let (body, attributes) = letter.to_queue();
-        let mut request = self.sqs.send_message().queue_url(queue_url).message_body(body);
+        let sqs = self.sqs.get_or_init(|| {
+            let config = aws_sdk_sqs::config::Builder::from(&self.aws).retry_config(RetryConfig::disabled());
+            aws_sdk_sqs::Client::from_conf(config.build())
+        });
+        let mut request = sqs.send_message().queue_url(queue_url).message_body(body);
         for attribute in attributes {
             request = request.message_attributes(attribute.name.clone(), sqs_attribute(&attribute)?);
         }

@@ -1,0 +1,177 @@
+//! The HTTP client that reaches both AWS and OctoEverywhere: one implementation, one set of trusted certificates.
+//!
+//! The certificates are compiled in as parsed trust anchors, so that a start neither reads nor parses any. What that,
+//! and not having the SDK's own client, is worth: docs/decisions/0061.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_smithy_types::body::SdkBody;
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// An HTTP/1.1 client with its pool of connections; clones share them.
+pub type Client = legacy::Client<Connector, SdkBody>;
+
+/// How long a connection is kept for the next request. Shorter than AWS's and OctoEverywhere's own patience, for a request
+/// on a connection that the other side is just closing fails.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// Who vouches for a server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust<'a> {
+    /// Mozilla's authorities, compiled in. Amazon's are among them.
+    CompiledIn,
+    /// Those that the system trusts.
+    System,
+    /// Those in a file of PEM certificates, and no others.
+    Bundle(&'a Path),
+}
+
+/// What is wrong with the certificates to trust.
+#[derive(Debug, Error)]
+pub enum NoTrust {
+    /// The file can't be read.
+    #[error("{0} can't be read: {1}")]
+    Unreadable(String, io::Error),
+    /// There is none.
+    #[error("there is no usable certificate in {0}")]
+    Nothing(String),
+    /// The TLS library refuses its configuration.
+    #[error("TLS can't be set up: {0}")]
+    Refused(#[from] rustls::Error),
+}
+
+/// How connections are encrypted; made once in a process, for all its clients.
+#[derive(Clone)]
+pub struct Tls(Arc<ClientConfig>);
+
+impl Tls {
+    /// TLS 1.2 and 1.3 for clients that speak HTTP/1.1.
+    pub fn new(trust: Trust<'_>) -> Result<Self, NoTrust> {
+        let roots = match trust {
+            Trust::CompiledIn => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            Trust::System => store(
+                "the system's certificates",
+                rustls_native_certs::load_native_certs().certs,
+            )?,
+            Trust::Bundle(file) => {
+                let name = file.display().to_string();
+                let pem = std::fs::read(file).map_err(|error| NoTrust::Unreadable(name.clone(), error))?;
+                store(&name, CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok))?
+            }
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// A client that opens a connection, TLS included, within this time, or never mind how long it takes.
+    pub fn client(&self, connect_timeout: Option<Duration>) -> Client {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = Connector {
+            https: HttpsConnector::from((tcp, Arc::clone(&self.0))),
+            timeout: connect_timeout,
+        };
+        legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector)
+    }
+}
+
+fn store<'a>(
+    source: &str,
+    certificates: impl IntoIterator<Item = CertificateDer<'a>>,
+) -> Result<RootCertStore, NoTrust> {
+    let mut roots = RootCertStore::empty();
+    // One that can't be parsed must not take the others with it.
+    let (usable, _) = roots.add_parsable_certificates(certificates);
+    if usable == 0 {
+        Err(NoTrust::Nothing(source.to_owned()))
+    } else {
+        Ok(roots)
+    }
+}
+
+/// Opens connections, with TLS where the URL says `https`.
+#[derive(Clone)]
+pub struct Connector {
+    https: HttpsConnector<HttpConnector>,
+    timeout: Option<Duration>,
+}
+
+type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.https.poll_ready(context)
+    }
+
+    fn call(&mut self, url: Uri) -> Self::Future {
+        let connecting = self.https.call(url);
+        match self.timeout {
+            None => connecting,
+            Some(timeout) => Box::pin(async move { tokio::time::timeout(timeout, connecting).await? }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amazon_s_and_octoeverywhere_s_authorities_are_compiled_in() {
+        // Of the certificates that aws.amazon.com/trust and octoeverywhere.com (Google Trust Services, Let's Encrypt) show.
+        for name in [
+            "Amazon Root CA 1",
+            "Amazon Root CA 3",
+            "Starfield Services Root",
+            "GTS Root R1",
+            "ISRG Root X1",
+        ] {
+            let known = webpki_roots::TLS_SERVER_ROOTS
+                .iter()
+                .any(|anchor| anchor.subject.windows(name.len()).any(|part| part == name.as_bytes()));
+            assert!(known, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_without_certificates_is_said_at_once() {
+        let folder = std::env::temp_dir();
+        assert!(matches!(
+            Tls::new(Trust::Bundle(Path::new("/nowhere.pem"))),
+            Err(NoTrust::Unreadable(..))
+        ));
+        let empty = folder.join(format!("printbell-{}.pem", std::process::id()));
+        std::fs::write(&empty, "not PEM").unwrap();
+        let told = Tls::new(Trust::Bundle(&empty));
+        std::fs::remove_file(&empty).unwrap();
+        assert!(matches!(told, Err(NoTrust::Nothing(_))));
+    }
+}
