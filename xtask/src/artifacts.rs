@@ -19,7 +19,8 @@ pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     let release = tools
         .program("cargo")
         .args(["lambda", "build", "--release"])
-        .args((architecture == "arm64").then_some("--arm64"));
+        .args((architecture == "arm64").then_some("--arm64"))
+        .args(FUNCTIONS.iter().flat_map(|function| ["--package", function]));
     compile(
         workspace,
         release,
@@ -39,20 +40,19 @@ pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     Ok(())
 }
 
-/// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler.
+/// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler: by the names
+/// of their binaries, for with those of their packages Cargo would choose fewer features of their dependencies.
 pub async fn build_for_watch(workspace: &Workspace, tools: &Tools) -> Result<()> {
-    compile(
-        workspace,
-        tools.program("cargo").arg("build"),
-        "Compiling the functions for this machine",
-    )
-    .await
+    let debug = tools
+        .program("cargo")
+        .arg("build")
+        .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
+    compile(workspace, debug, "Compiling the functions for this machine").await
 }
 
 async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<()> {
     let mut step = Step::begin(title);
     let cargo = cargo
-        .args(FUNCTIONS.iter().flat_map(|function| ["--package", function]))
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "120")
         .current_dir(workspace.root());
