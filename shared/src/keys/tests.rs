@@ -72,6 +72,31 @@ async fn current_and_previous_are_accepted_and_a_retired_key_is_not() {
 }
 
 #[tokio::test]
+async fn a_signature_that_the_named_key_did_not_make_is_a_forgery() {
+    let secret = Secret::default();
+    secret.rotate("key-one-", at(0));
+    secret.rotate("key-two-", at(1));
+    let ring = KeyRing::new(&secret);
+    for (named, signed_by) in [
+        ("key-two-", "key-one-"),
+        ("key-one-", "key-two-"),
+        ("key-two-", "key-nine"),
+    ] {
+        let mut claim = claim(signed_by);
+        named.clone_into(&mut claim.token.key_id);
+        let verdict = ring.verify(Some(&claim), at(10), at(10)).await.unwrap();
+        assert_eq!(verdict, Verdict::Forged, "{named} named, {signed_by} signed");
+    }
+    let mut elsewhere = claim("key-two-");
+    elsewhere.registration.printer = "p43".parse().unwrap();
+    assert_eq!(
+        ring.verify(Some(&elsewhere), at(10), at(10)).await.unwrap(),
+        Verdict::Forged
+    );
+    assert_eq!(verify(&ring, "key-two-", 10).await.unwrap(), Verdict::Authentic);
+}
+
+#[tokio::test]
 async fn a_rotation_is_noticed_by_the_first_token_that_comes_of_it() {
     let secret = Secret::default();
     secret.rotate("key-one-", at(0));
