@@ -6,7 +6,9 @@
 
 mod connector;
 
+use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -83,6 +85,36 @@ fn trust<'a>(region: &str, ca_bundle: Option<&'a str>) -> Trust<'a> {
         Some(path) => Trust::Bundle(Path::new(path)),
         None if commercial => Trust::CompiledIn,
         None => Trust::System,
+    }
+}
+
+/// A client that is made when it is first needed: making one means to parse its service's endpoint rules, which is a good
+/// part of a start.
+pub struct Lazy<C> {
+    config: SdkConfig,
+    make: fn(&SdkConfig) -> C,
+    made: OnceLock<C>,
+}
+
+impl<C> fmt::Debug for Lazy<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
+    }
+}
+
+impl<C> Lazy<C> {
+    /// A client that `make` will make.
+    pub fn new(config: &SdkConfig, make: fn(&SdkConfig) -> C) -> Self {
+        Self {
+            config: config.clone(),
+            make,
+            made: OnceLock::new(),
+        }
+    }
+
+    /// The client.
+    pub fn get(&self) -> &C {
+        self.made.get_or_init(|| (self.make)(&self.config))
     }
 }
 

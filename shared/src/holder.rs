@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::aws::Lazy;
 use crate::callback;
 use crate::clock::Clock;
 use crate::keys::{CallbackSecret, KeyRing, KeysUnavailable};
@@ -34,7 +35,7 @@ pub const CALL_TIME: SignedDuration =
 #[derive(Debug, Clone)]
 pub struct Topic {
     /// The client to publish with.
-    pub client: aws_sdk_sns::Client,
+    pub client: Arc<Lazy<aws_sdk_sns::Client>>,
     /// Which topic.
     pub arn: String,
 }
@@ -285,6 +286,6 @@ impl Written {
 impl Topic {
     /// Publishes a change of status.
     pub async fn publish(&self, message: &Message) -> Result<(), BrokenOff> {
-        Ok(publish(&self.client, &self.arn, message).await?)
+        Ok(publish(self.client.get(), &self.arn, message).await?)
     }
 }

@@ -3,11 +3,12 @@
 //! The certificates are compiled in as parsed trust anchors, so that a start neither reads nor parses any. What that,
 //! and not having the SDK's own client, is worth: docs/decisions/0061.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,11 +17,12 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
 use tower_service::Service;
 
 /// An HTTP/1.1 client with its pool of connections; clones share them.
@@ -29,6 +31,9 @@ pub type Client = legacy::Client<Connector, SdkBody>;
 /// How long a connection is kept for the next request. Shorter than AWS's and OctoEverywhere's own patience, for a request
 /// on a connection that the other side is just closing fails.
 const IDLE: Duration = Duration::from_secs(50);
+
+/// TLS sessions that can be resumed: eight each of eight servers.
+const SESSIONS: usize = 64;
 
 /// Who vouches for a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,7 @@ pub enum Trust<'a> {
 }
 
 /// What is wrong with the certificates to trust.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoTrust {
     /// The file can't be read.
     #[error("{0} can't be read: {1}")]
@@ -55,13 +60,46 @@ pub enum NoTrust {
     Refused(#[from] rustls::Error),
 }
 
-/// How connections are encrypted; made once in a process, for all its clients.
+/// Whether `url` is one that paths can be appended to: of one of these schemes, with a host and without query or fragment.
+pub fn is_base(url: &str, schemes: &[&str]) -> bool {
+    !url.contains(['?', '#', '@'])
+        && url.parse::<Uri>().is_ok_and(|url| {
+            url.host().is_some_and(|host| !host.is_empty())
+                && url.scheme_str().is_some_and(|scheme| schemes.contains(&scheme))
+        })
+}
+
+/// Whether it took too long to open a connection.
+pub fn is_timeout(error: &legacy::Error) -> bool {
+    find::<Elapsed>(error).is_some()
+}
+
+/// The first error of this type among `error` and what caused it.
+pub fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
+        .find_map(|error| error.downcast_ref())
+}
+
+/// How connections are encrypted: made once in a process, for all its clients.
 #[derive(Clone)]
 pub struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// TLS 1.2 and 1.3 for clients that speak HTTP/1.1.
+    /// TLS 1.2 and 1.3 for clients that speak HTTP/1.1. With the compiled-in authorities it is always the same one, so
+    /// that all clients resume each other's sessions.
     pub fn new(trust: Trust<'_>) -> Result<Self, NoTrust> {
+        static COMPILED_IN: OnceLock<Tls> = OnceLock::new();
+        if trust != Trust::CompiledIn {
+            return Self::made(trust);
+        }
+        if let Some(made) = COMPILED_IN.get() {
+            return Ok(made.clone());
+        }
+        let made = Self::made(trust)?;
+        Ok(COMPILED_IN.get_or_init(|| made).clone())
+    }
+
+    fn made(trust: Trust<'_>) -> Result<Self, NoTrust> {
         let roots = match trust {
             Trust::CompiledIn => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
             Trust::System => store(
@@ -75,10 +113,12 @@ impl Tls {
             }
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        // Makes room for all that it may ever hold at once; a function knows four servers.
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Self(Arc::new(config)))
     }
 
@@ -120,7 +160,7 @@ pub struct Connector {
 }
 
 type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Service<Uri> for Connector {
     type Response = Connection;
@@ -158,6 +198,28 @@ mod tests {
                 .iter()
                 .any(|anchor| anchor.subject.windows(name.len()).any(|part| part == name.as_bytes()));
             assert!(known, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_base_has_a_host_and_no_query() {
+        for (url, is) in [
+            ("https://octoeverywhere.com", true),
+            ("https://octoeverywhere.com/", true),
+            ("https://127.0.0.1:8080/some/path", true),
+            ("https://[::1]:8080", true),
+            ("http://octoeverywhere.com", false),
+            ("https://octoeverywhere.com?a=b", false),
+            ("https://octoeverywhere.com/#a", false),
+            ("https://user:secret@octoeverywhere.com", false),
+            ("https://", false),
+            ("https://:443", false),
+            ("octoeverywhere.com", false),
+            ("/path", false),
+            ("https://octo everywhere.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_base(url, &["https"]), is, "{url}");
         }
     }
 

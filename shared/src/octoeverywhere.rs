@@ -7,18 +7,20 @@
 mod reply;
 mod scrub;
 
-use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response, Url};
-use rustls::{ClientConfig, RootCertStore};
+use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use ::http::{Method, Request};
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
+use crate::http::{self, NoTrust, Tls, Trust};
 use crate::registration::{AppToken, EventFilter, Reply};
 use scrub::Secrets;
 
@@ -32,8 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How much of an answer is read: all that we know are a few hundred bytes, and an error page needs no more to be told.
 const MAX_ANSWER: usize = 4 * 1024;
 
-/// The header that carries the credential.
-const APP_TOKEN: &str = "AppToken";
+/// The header that carries the credential, `AppToken` (names have no case).
+const APP_TOKEN: HeaderName = HeaderName::from_static("apptoken");
 
 /// Why there can't be a client.
 #[derive(Debug, Error)]
@@ -41,9 +43,9 @@ pub enum NoClient {
     /// The base URL isn't one that can be called.
     #[error("{0:?} is not an http(s) URL")]
     Url(String),
-    /// The TLS or HTTP library refused its configuration.
-    #[error("the HTTPS client can't be set up: {0}")]
-    Setup(Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing can be encrypted.
+    #[error(transparent)]
+    Tls(#[from] NoTrust),
 }
 
 /// OctoEverywhere, as an app sees it.
@@ -51,9 +53,9 @@ pub enum NoClient {
 /// Make one for each invocation (it takes microseconds): a connection that outlives one is likely to be dead by the next,
 /// and a dead connection costs a registration a failed call.
 pub struct OctoEverywhere {
-    http: reqwest::Client,
+    http: http::Client,
     /// `…/api/appconnection/`
-    base: Url,
+    base: String,
     clock: Clock,
 }
 
@@ -70,22 +72,12 @@ impl OctoEverywhere {
     /// A client of the service at `url` (`https://octoeverywhere.com`). `clock` is what a `Retry-After` date is measured
     /// against.
     pub fn new(url: &str, clock: Clock) -> Result<Self, NoClient> {
-        let base = Url::parse(&format!("{}/api/appconnection/", url.trim_end_matches('/')))
-            .ok()
-            .filter(|url| matches!(url.scheme(), "https" | "http") && url.query().is_none())
-            .ok_or_else(|| NoClient::Url(url.to_owned()))?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls().map_err(|error| NoClient::Setup(error.into()))?)
-            .user_agent(concat!("printbell/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
-            .build()
-            .map_err(|error| NoClient::Setup(error.into()))?;
+        if !http::is_base(url, &["https", "http"]) {
+            return Err(NoClient::Url(url.to_owned()));
+        }
+        let base = format!("{}/api/appconnection/", url.trim_end_matches('/'));
+        // `AWS_CA_BUNDLE` speaks of AWS, not of this.
+        let http = Tls::new(Trust::CompiledIn)?.client(Some(CONNECT_TIMEOUT));
         Ok(Self { http, base, clock })
     }
 
@@ -131,24 +123,32 @@ impl OctoEverywhere {
     /// Neither the token nor the `webhook_url` comes back in the reply.
     async fn call(&self, method: Method, name: &str, body: Vec<u8>, app_token: &AppToken, webhook_url: &str) -> Reply {
         let secrets = Secrets::new(&[app_token.expose(), webhook_url]);
-        let mut request = self.http.request(method, format!("{}{name}", self.base));
+        let has_body = !body.is_empty();
+        let mut request = Request::new(SdkBody::from(body));
+        *request.method_mut() = method;
+        match format!("{}{name}", self.base).parse() {
+            Ok(url) => *request.uri_mut() = url,
+            Err(_) => return reply::unanswered("its URL can't be called"),
+        }
+        let headers = request.headers_mut();
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("printbell/", env!("CARGO_PKG_VERSION"))),
+        );
+        if has_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         // An AppToken is visible ASCII, which every header value may be.
         if let Ok(mut token) = HeaderValue::from_str(app_token.expose()) {
             token.set_sensitive(true);
-            request = request.header(APP_TOKEN, token);
+            headers.insert(APP_TOKEN, token);
         }
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
-        }
-        match self.exchange(request, &secrets).await {
-            Ok(reply) => reply,
-            Err(error) if error.is_timeout() => reply::unanswered("no answer in time"),
-            Err(error) => reply::unanswered(&secrets.scrub(&cause(&error))),
-        }
-    }
-
-    async fn exchange(&self, request: RequestBuilder, secrets: &Secrets) -> Result<Reply, reqwest::Error> {
-        let response = request.send().await?;
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let response = match timeout_at(deadline, self.http.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if !http::is_timeout(&error) => return reply::unanswered(&secrets.scrub(&cause(&error))),
+            Ok(Err(_)) | Err(_) => return reply::unanswered("no answer in time"),
+        };
         let status = response.status().as_u16();
         let now = self.clock.now();
         let retry_after = response
@@ -156,43 +156,29 @@ impl OctoEverywhere {
             .get(RETRY_AFTER)
             .and_then(|value| reply::retry_after(value.to_str().ok()?, now));
         // The status is the answer; a body that breaks off takes nothing from it.
-        let text = secrets.scrub_cut(&read(response).await, MAX_ANSWER);
-        Ok(reply::answered(status, retry_after, &text))
+        let text = secrets.scrub_cut(&read(response.into_body(), deadline).await, MAX_ANSWER);
+        reply::answered(status, retry_after, &text)
     }
 }
 
 /// At most [`MAX_ANSWER`] bytes of the body.
-async fn read(mut response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while body.len() < MAX_ANSWER
-        && let Ok(Some(chunk)) = response.chunk().await
+async fn read(mut body: Incoming, deadline: Instant) -> Vec<u8> {
+    let mut read = Vec::new();
+    while read.len() < MAX_ANSWER
+        && let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await
     {
-        body.extend_from_slice(&chunk);
+        read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
     }
-    body.truncate(MAX_ANSWER);
-    body
+    read.truncate(MAX_ANSWER);
+    read
 }
 
 /// What lies at the bottom of a failed exchange: the upper layers only say that there was an error.
-fn cause(error: &reqwest::Error) -> String {
-    let mut deepest: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(source) = deepest.and_then(|error| error.source()) {
-        deepest = Some(source);
+fn cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => cause(source),
+        None => error.to_string(),
     }
-    match deepest {
-        Some(cause) => cause.to_string(),
-        None => "the request failed".to_owned(),
-    }
-}
-
-/// Public roots compiled in, ring as everywhere in Printbell. `AWS_CA_BUNDLE` speaks of AWS, not of this.
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -1,9 +1,16 @@
 //! Where the functions' binaries are.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 
 /// A folder with the binaries under their Cargo names (`target/release`), for quick loops without `sam build`.
 pub const OVERRIDE: &str = "PRINTBELL_BINARIES";
+
+/// The most that a function's binary may weigh when it is zipped, in bytes: Lambda fetches it before a cold start.
+pub const MAX_ZIPPED: u64 = 3_500_000;
 
 /// One of the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,9 +61,24 @@ pub fn workspace() -> &'static Path {
 pub fn path(binary: Binary) -> PathBuf {
     match std::env::var_os(OVERRIDE) {
         Some(folder) => workspace().join(folder).join(binary.name()),
-        None => workspace()
-            .join(".aws-sam/build")
-            .join(binary.logical_id())
-            .join("bootstrap"),
+        None => deployable(binary),
     }
+}
+
+/// The binary that `sam build` made for AWS.
+pub fn deployable(binary: Binary) -> PathBuf {
+    workspace()
+        .join(".aws-sam/build")
+        .join(binary.logical_id())
+        .join("bootstrap")
+}
+
+/// What a zip archive makes of a file, in bytes; its own frame is some hundred more.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn zipped(file: &Path) -> io::Result<u64> {
+    let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
+    zip.write_all(&std::fs::read(file)?)?;
+    Ok(zip.finish()?.len() as u64)
 }

@@ -9,6 +9,7 @@
 //! - [`binaries`]: where the functions' binaries are.
 //! - [`runtime_api`]: starts one, hands it events as Lambda does, and looks at it from outside.
 //! - [`stub_aws`], [`stub_octoeverywhere`]: what it talks to, with every fault one may ask for.
+//! - [`tls_front`]: TLS in front of a stub, under an authority of its own.
 //! - [`http_event`]: the events of an HTTP API.
 
 pub mod aws;
@@ -20,6 +21,7 @@ mod server;
 pub mod stack;
 pub mod stub_aws;
 pub mod stub_octoeverywhere;
+pub mod tls_front;
 
 #[cfg(test)]
 mod self_test;

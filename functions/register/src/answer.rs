@@ -1,7 +1,9 @@
 //! Answers, and the problems that are told instead of them.
 
-use lambda_http::Response;
+use std::future::ready;
+
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use lambda_http::{BoxFuture, IntoResponse, Response};
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::problem::{self, Problem};
 use printbell_shared::registration::Registration;
@@ -52,25 +54,38 @@ impl Answer {
     }
 }
 
-/// The response for an answer or a problem.
-pub fn response(answer: Result<Answer, Problem>) -> Response<String> {
-    let (status, content_type, body) = match answer {
-        Ok(Answer { status, body: None }) => (status, None, String::new()),
-        Ok(Answer {
-            status,
-            body: Some(Body::Json(json)),
-        }) => (status, Some("application/json"), json),
-        Ok(Answer {
-            status,
-            body: Some(Body::Text(text)),
-        }) => (status, Some("text/plain; charset=utf-8"), text),
-        Err(problem) => (problem.status, Some(problem::CONTENT_TYPE), problem.to_json()),
-    };
-    let mut response = Response::builder().status(status).header(CACHE_CONTROL, "no-store");
-    if let Some(content_type) = content_type {
-        response = response.header(CONTENT_TYPE, content_type);
+/// What goes back to API Gateway.
+///
+/// A type of our own: `lambda_http` recodes the text of every body that it converts itself, and links the tables of every
+/// encoding on the web for it. Ours is UTF-8.
+pub struct Reply(Response<lambda_http::Body>);
+
+impl From<Result<Answer, Problem>> for Reply {
+    fn from(answer: Result<Answer, Problem>) -> Self {
+        let (status, content_type, body) = match answer {
+            Ok(Answer { status, body: None }) => (status, None, lambda_http::Body::Empty),
+            Ok(Answer {
+                status,
+                body: Some(Body::Json(json)),
+            }) => (status, Some("application/json"), json.into()),
+            Ok(Answer {
+                status,
+                body: Some(Body::Text(text)),
+            }) => (status, Some("text/plain; charset=utf-8"), text.into()),
+            Err(problem) => (problem.status, Some(problem::CONTENT_TYPE), problem.to_json().into()),
+        };
+        let mut response = Response::builder().status(status).header(CACHE_CONTROL, "no-store");
+        if let Some(content_type) = content_type {
+            response = response.header(CONTENT_TYPE, content_type);
+        }
+        Self(response.body(body).unwrap_or_default()) // statuses and headers are our own: can't fail
     }
-    response.body(body).unwrap_or_default() // statuses and headers are our own: can't fail
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> BoxFuture<'static, Response<lambda_http::Body>> {
+        Box::pin(ready(self.0))
+    }
 }
 
 /// `404`: there is no registration under this key.

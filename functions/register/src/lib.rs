@@ -19,7 +19,7 @@ pub mod route;
 pub mod view;
 
 use jiff::Timestamp;
-use lambda_http::{Error, Request, RequestExt as _, Response};
+use lambda_http::{Error, Request, RequestExt as _};
 use printbell_shared::aws::NoAws;
 use printbell_shared::clock::end_of_invocation;
 use printbell_shared::holder::{Holder, Setup};
@@ -28,7 +28,7 @@ use printbell_shared::problem::Problem;
 use printbell_shared::registration::Registration;
 use printbell_shared::renewal::{Answer as Meaning, Status};
 
-use answer::{Answer, Body, absent, response, unread};
+use answer::{Answer, Body, Reply, absent, unread};
 pub use config::Config;
 use input::Input;
 use list::Query;
@@ -48,11 +48,11 @@ impl Registrations {
     }
 
     /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Result<Response<String>, Error> {
+    pub async fn handle(&self, request: Request) -> Result<Reply, Error> {
         let context = request.lambda_context();
         let deadline = end_of_invocation(context.deadline, Timestamp::now());
         let holder = self.setup.holder(&context.request_id, deadline)?;
-        Ok(response(answer(&holder, &request).await))
+        Ok(answer(&holder, &request).await.into())
     }
 }
 

@@ -1,6 +1,5 @@
 //! [`crate::http`] as the HTTP client of the AWS SDK.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,9 +14,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use tokio::time::error::Elapsed;
 
-use crate::http::{Client, Tls};
+use crate::http::{Client, Tls, find, is_timeout};
 
 /// The clients of one process: SDK clients with the same timeouts share their connections.
 pub(super) struct Connectors {
@@ -113,7 +111,7 @@ fn described(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
 fn classified(error: hyper_util::client::legacy::Error) -> ConnectorError {
     let (connecting, timed_out, io) = (
         error.is_connect(),
-        find::<Elapsed>(&error).is_some(),
+        is_timeout(&error),
         find::<std::io::Error>(&error).is_some(),
     );
     let kind = find::<hyper::Error>(&error);
@@ -128,9 +126,4 @@ fn classified(error: hyper_util::client::legacy::Error) -> ConnectorError {
         () if cut_short => ConnectorError::other(error, Some(ErrorKind::TransientError)),
         () => ConnectorError::other(error, None),
     }
-}
-
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
-        .find_map(|error| error.downcast_ref())
 }

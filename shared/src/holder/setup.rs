@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{Holder, Topic};
-use crate::aws::{self, NoAws};
+use crate::aws::{self, Lazy, NoAws};
 use crate::clock::Clock;
 use crate::config::Environment;
+use crate::http::is_base;
 use crate::keys::{CallbackSecret, KeyRing};
 use crate::octoeverywhere::{NoClient, OctoEverywhere};
 use crate::table::Table;
@@ -51,11 +52,6 @@ enum NoUrl {
     Service,
     #[error("it must be an https:// URL without a query")]
     Public,
-}
-
-fn is_base(url: &str, schemes: &[&str]) -> bool {
-    reqwest::Url::parse(url)
-        .is_ok_and(|url| schemes.contains(&url.scheme()) && url.query().is_none() && url.fragment().is_none())
 }
 
 impl FromStr for ServiceUrl {
@@ -97,7 +93,8 @@ impl Settings {
 pub struct Setup {
     settings: Settings,
     dynamodb: aws_sdk_dynamodb::Client,
-    sns: aws_sdk_sns::Client,
+    /// Most runs have no change of status to tell.
+    sns: Arc<Lazy<aws_sdk_sns::Client>>,
     keys: Arc<KeyRing<CallbackSecret>>,
 }
 
@@ -110,14 +107,11 @@ impl Setup {
             .build();
         let retries = RetryConfig::standard().with_max_attempts(AWS_TRIES);
         let sdk: SdkConfig = aws::configure(lookup, timeouts, retries)?;
-        let secret = CallbackSecret {
-            client: aws_sdk_secretsmanager::Client::new(&sdk),
-            arn: settings.secret.clone(),
-        };
+        let secret = CallbackSecret::new(&sdk, settings.secret.clone());
         Ok(Self {
             settings,
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
-            sns: aws_sdk_sns::Client::new(&sdk),
+            sns: Arc::new(Lazy::new(&sdk, aws_sdk_sns::Client::new)),
             keys: Arc::new(KeyRing::new(secret)),
         })
     }
@@ -141,7 +135,7 @@ impl Setup {
             table: Table::new(self.dynamodb.clone(), table, request_id),
             octoeverywhere: OctoEverywhere::new(&octoeverywhere.0, *clock)?,
             topic: Topic {
-                client: self.sns.clone(),
+                client: Arc::clone(&self.sns),
                 arn: topic.clone(),
             },
             keys: Arc::clone(&self.keys),

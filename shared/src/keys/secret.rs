@@ -34,10 +34,8 @@ pub trait KeySource {
 
 /// The callback secret in Secrets Manager.
 pub struct CallbackSecret {
-    /// The client to read it with.
-    pub client: Client,
-    /// Which secret.
-    pub arn: String,
+    client: Client,
+    arn: String,
 }
 
 impl CallbackSecret {

@@ -1,6 +1,5 @@
 //! The ways in AWS.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_sns::types::MessageAttributeValue as SnsAttribute;
@@ -11,7 +10,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 
 use super::{Failure, Way, Ways};
-use crate::aws::explain;
+use crate::aws::{Lazy, explain};
 use crate::letter::Letter;
 use crate::message::{Attribute, Message};
 
@@ -30,11 +29,10 @@ const WARM_UP: Duration = Duration::from_millis(700);
 
 /// The topic and the queues of one stack.
 pub struct AwsWays {
-    sns: aws_sdk_sns::Client,
-    /// Made when a letter first goes to a queue: making a client is a good part of a start, and most processes never see
-    /// SNS fail.
-    sqs: OnceLock<aws_sdk_sqs::Client>,
-    aws: SdkConfig,
+    /// The connection to Secrets Manager is being opened meanwhile.
+    sns: Lazy<aws_sdk_sns::Client>,
+    /// Most processes never see SNS fail.
+    sqs: Lazy<aws_sdk_sqs::Client>,
     /// The topic.
     pub topic_arn: String,
     /// The queue of what is to be published later.
@@ -46,11 +44,15 @@ pub struct AwsWays {
 impl AwsWays {
     /// Clients that make one attempt a call: what comes after a failure is for the [plan](super::plan) to say.
     pub fn new(aws: &SdkConfig, topic_arn: String, fallback_queue_url: String, dead_letter_queue_url: String) -> Self {
-        let sns = aws_sdk_sns::config::Builder::from(aws).retry_config(RetryConfig::disabled());
         Self {
-            sns: aws_sdk_sns::Client::from_conf(sns.build()),
-            sqs: OnceLock::new(),
-            aws: aws.clone(),
+            sns: Lazy::new(aws, |aws| {
+                let config = aws_sdk_sns::config::Builder::from(aws).retry_config(RetryConfig::disabled());
+                aws_sdk_sns::Client::from_conf(config.build())
+            }),
+            sqs: Lazy::new(aws, |aws| {
+                let config = aws_sdk_sqs::config::Builder::from(aws).retry_config(RetryConfig::disabled());
+                aws_sdk_sqs::Client::from_conf(config.build())
+            }),
             topic_arn,
             fallback_queue_url,
             dead_letter_queue_url,
@@ -61,20 +63,16 @@ impl AwsWays {
     /// it is incomplete, and nothing else comes of it. Whatever goes wrong here will show, and be handled, when a
     /// notification comes.
     pub async fn warm_up(&self) {
-        let _ = tokio::time::timeout(WARM_UP, self.sns.publish().message("-").send()).await;
+        let _ = tokio::time::timeout(WARM_UP, self.sns.get().publish().message("-").send()).await;
     }
 
     async fn publish(&self, message: &Message) -> Result<(), Failure> {
-        publish(&self.sns, &self.topic_arn, message).await
+        publish(self.sns.get(), &self.topic_arn, message).await
     }
 
     async fn enqueue(&self, queue_url: &str, letter: &Letter) -> Result<(), Failure> {
         let (body, attributes) = letter.to_queue();
-        let sqs = self.sqs.get_or_init(|| {
-            let config = aws_sdk_sqs::config::Builder::from(&self.aws).retry_config(RetryConfig::disabled());
-            aws_sdk_sqs::Client::from_conf(config.build())
-        });
-        let mut request = sqs.send_message().queue_url(queue_url).message_body(body);
+        let mut request = self.sqs.get().send_message().queue_url(queue_url).message_body(body);
         for attribute in attributes {
             request = request.message_attributes(attribute.name.clone(), sqs_attribute(&attribute)?);
         }

@@ -14,6 +14,7 @@ mod sns;
 mod sqs;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,11 @@ impl StubAws {
         format!("http://{}", self.server.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
     /// From now on the service behaves like this.
     pub fn set(&self, service: Service, behaviour: Behaviour) {
         let mut state = self.state();
@@ -159,7 +165,7 @@ impl StubAws {
         (std::mem::take(&mut state.published), std::mem::take(&mut state.queued))
     }
 
-    /// Keeps counts only, from now on (for benchmarks and long runs).
+    /// Keeps counts only, from now on, and takes what is published as it comes (for benchmarks and long runs).
     pub fn record_nothing(&self) {
         self.state().forgetful = true;
     }

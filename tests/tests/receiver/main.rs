@@ -9,3 +9,4 @@ mod redrive;
 mod rotation;
 mod silence;
 mod stage;
+mod tls;

@@ -1,6 +1,8 @@
-//! What the repository shows its users holds: every sample event, and what the documents say about the code.
+//! What the repository shows its users holds: every sample event, what the documents say about the code, and how
+//! much the functions weigh.
 
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
 mod samples;
+mod sizes;
 mod tidy;
