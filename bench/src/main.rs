@@ -20,7 +20,7 @@ use printbell_tests::binaries;
 
 use crate::figures::{Figures, bars};
 use crate::measure::{Plan, Samples, round};
-use crate::report::{Machine, Report};
+use crate::report::{Machine, Report, write_into};
 use crate::variants::{Variant, World};
 
 /// Measures the functions' binaries against a hello world, a bare publish, SDK defaults, Python and Node.js.
@@ -29,13 +29,13 @@ struct Arguments {
     /// Starts of each program.
     #[arg(long, default_value_t = 25)]
     starts: usize,
-    /// Warm calls of each program, over all its starts.
-    #[arg(long, default_value_t = 2_500)]
+    /// Warm calls of each program, over all its starts; rounded up to turns of 200 calls.
+    #[arg(long, default_value_t = 5_000)]
     calls: usize,
     /// Measures these alone.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Variant>,
-    /// Writes the table into docs/performance.md and README.md, and docs/performance.{json,svg}.
+    /// Writes the tables into docs/performance.md and README.md, and docs/performance.{json,svg}.
     #[arg(long)]
     save: bool,
     /// Where to write the figures as JSON, besides.
@@ -84,7 +84,10 @@ async fn main() -> Result<()> {
         .collect();
     let report = Report {
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-        command: "cargo xtask bench".to_owned(),
+        command: std::iter::once("cargo xtask bench".to_owned())
+            .chain(std::env::args().skip(1))
+            .collect::<Vec<_>>()
+            .join(" "),
         machine: Machine::here(),
         plan,
         bars: bars(&by_variant),
@@ -103,7 +106,8 @@ async fn main() -> Result<()> {
         let root = binaries::workspace();
         std::fs::write(root.join("docs/performance.json"), json + "\n")?;
         std::fs::write(root.join("docs/performance.svg"), chart::svg(&report))?;
-        report.write_into(&root.join("docs/performance.md"))?;
+        write_into(&root.join("docs/performance.md"), &report.markdown())?;
+        write_into(&root.join("README.md"), &report.bars_table())?;
     }
     let missed = report.bars.iter().filter(|bar| !bar.met).count();
     ensure!(missed == 0, "{missed} of {} bars missed", report.bars.len());

@@ -60,28 +60,16 @@ impl Report {
         let figures: HashMap<Variant, &Figures> =
             self.figures.iter().map(|figures| (figures.variant, figures)).collect();
         let hello = figures.get(&Variant::Hello);
-        let mut text = format!(
-            "Measured {} on {} × {} ({}, {} GiB) by `{}`: medians of {} starts and {} warm calls of each, interleaved.\n\n",
-            self.date,
-            self.machine.cores,
-            self.machine.processor,
-            self.machine.system,
-            self.machine.memory_gib,
-            self.command,
-            self.plan.starts,
-            self.figures
-                .iter()
-                .map(|figures| figures.warm_calls)
-                .min()
-                .unwrap_or_default(),
-        );
-        text += "| | spawn → ready | first call | both, to hello world | warm p50 | warm p99 | CPU a call | peak memory | binary | zipped |\n";
+        let mut text = self.bars_table();
+        text += "\n";
+        text += "Each time beside its ratio to hello world's:\n\n";
+        text += "| | spawn → ready | first call | both | warm p50 | warm p99 | CPU a call | peak memory | binary | zipped |\n";
         text += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
         for one in &self.figures {
-            let to_hello = hello.map_or_else(
-                || "–".to_owned(),
-                |hello| format!("{:.2} ×", one.cold_us / hello.cold_us),
-            );
+            let beside = |read: fn(&Figures) -> f64| {
+                let ratio = hello.map(|hello| format!(" · {:.2} ×", read(one) / read(hello)));
+                time(read(one)) + &ratio.unwrap_or_default()
+            };
             let size = one.size.map_or_else(
                 || "– | –".to_owned(),
                 |size| format!("{} | {}", megabytes(size.binary_bytes), megabytes(size.zipped_bytes)),
@@ -89,19 +77,41 @@ impl Report {
             // Writing to a String can't fail.
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {to_hello} | {} | {} | {} | {} | {size} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {size} |",
                 one.variant.title(),
-                time(one.ready_us),
-                time(one.first_call_us),
-                time(one.warm_p50_us),
-                time(one.warm_p99_us),
-                time(one.cpu_per_call_us),
+                beside(|one| one.ready_us),
+                beside(|one| one.first_call_us),
+                beside(|one| one.cold_us),
+                beside(|one| one.warm_p50_us),
+                beside(|one| one.warm_p99_us),
+                beside(|one| one.cpu_per_call_us),
                 mebibytes(one.peak_memory_bytes),
             );
         }
-        text += "\n| figure | measured | bar | |\n|---|--:|--:|---|\n";
+        for reason in &self.left_out {
+            let _ = writeln!(text, "\nLeft out: {reason}.");
+        }
+        text
+    }
+
+    /// What was measured, when, on what machine and by which command; and the figures that have a bar.
+    pub fn bars_table(&self) -> String {
+        let calls = self.figures.iter().map(|figures| figures.warm_calls).min();
+        let mut text = format!(
+            "Measured {} on {} × {} ({}, {} GiB) by `{}`: medians of {} starts and {} warm calls of each program, taking turns.\n\n",
+            self.date,
+            self.machine.cores,
+            self.machine.processor,
+            self.machine.system,
+            self.machine.memory_gib,
+            self.command,
+            self.plan.starts,
+            calls.unwrap_or_default(),
+        );
+        text += "| figure | measured | bar | |\n|---|--:|--:|---|\n";
         for bar in &self.bars {
             let verdict = if bar.met { "met" } else { "**missed**" };
+            // Writing to a String can't fail.
             let _ = writeln!(
                 text,
                 "| {} | {}{} | ≤ {}{} | {verdict} |",
@@ -112,24 +122,21 @@ impl Report {
                 bar.unit
             );
         }
-        for reason in &self.left_out {
-            let _ = writeln!(text, "\nLeft out: {reason}.");
-        }
         text
     }
+}
 
-    /// Puts the tables between the markers of a document.
-    pub fn write_into(&self, document: &Path) -> Result<()> {
-        let text = std::fs::read_to_string(document).with_context(|| format!("can't read {}", document.display()))?;
-        let (before, rest) = text
-            .split_once(BEGIN)
-            .with_context(|| format!("no {BEGIN} in {}", document.display()))?;
-        let (_, after) = rest
-            .split_once(END)
-            .with_context(|| format!("no {END} in {}", document.display()))?;
-        std::fs::write(document, format!("{before}{BEGIN}\n{}{END}{after}", self.markdown()))?;
-        Ok(())
-    }
+/// Puts a text between the markers of a document.
+pub fn write_into(document: &Path, written: &str) -> Result<()> {
+    let text = std::fs::read_to_string(document).with_context(|| format!("can't read {}", document.display()))?;
+    let (before, rest) = text
+        .split_once(BEGIN)
+        .with_context(|| format!("no {BEGIN} in {}", document.display()))?;
+    let (_, after) = rest
+        .split_once(END)
+        .with_context(|| format!("no {END} in {}", document.display()))?;
+    std::fs::write(document, format!("{before}{BEGIN}\n{written}{END}{after}"))?;
+    Ok(())
 }
 
 fn precise(value: f64) -> String {

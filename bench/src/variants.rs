@@ -29,7 +29,9 @@ const DEAD_LETTERS: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
-    /// `lambda_runtime` and nothing else.
+    /// The least that a function on `lambda_runtime` can be: one thread, no logger.
+    Least,
+    /// As `cargo lambda new` writes it.
     Hello,
     /// One Publish by the SDK and nothing else.
     BarePublish,
@@ -51,7 +53,8 @@ pub enum Variant {
 
 impl Variant {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Least,
         Self::Hello,
         Self::BarePublish,
         Self::Webhook,
@@ -66,6 +69,7 @@ impl Variant {
     /// What the table calls it.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Least => "the least on `lambda_runtime`",
             Self::Hello => "hello world on `lambda_runtime`",
             Self::BarePublish => "a bare SDK publish",
             Self::Webhook => "**webhook**",
@@ -81,8 +85,9 @@ impl Variant {
     /// Where its program is; for an interpreted one, its script.
     pub fn program(self) -> PathBuf {
         let root = binaries::workspace();
-        let baseline = |name: &str| root.join("target/baselines/release").join(name);
+        let baseline = |name: &str| root.join("target/baselines/lambda").join(name).join("bootstrap");
         match self {
+            Self::Least => baseline("baseline-least"),
             Self::Hello => baseline("baseline-hello"),
             Self::BarePublish => baseline("baseline-bare-publish"),
             Self::SdkDefaults => baseline("baseline-sdk-defaults"),
@@ -121,6 +126,11 @@ impl Variant {
                     .arg("awslambdaric")
                     .arg("webhook.receive")
                     .env("PYTHONPATH", folder.display().to_string())
+                    // What it compiles is kept, as on Lambda, but not in the repository.
+                    .env(
+                        "PYTHONPYCACHEPREFIX",
+                        binaries::workspace().join("target/pycache").display().to_string(),
+                    )
                     .env("LAMBDA_TASK_ROOT", folder.display().to_string())
             }
             Self::Node => Launch::new(world.node.clone()).arg(program),

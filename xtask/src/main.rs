@@ -5,7 +5,8 @@
 //! - [`artifacts`], [`emulator`], [`deployment`]: the functions, built; AWS on this machine; the template, deployed there.
 //! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
 //!   [`dev_key`]: the published key of local stacks.
-//! - [`simulate`]: the renewals of a whole fleet, in virtual time.
+//! - [`simulate`]: the renewals of a whole fleet, in virtual time; [`mod@bench`]: how fast and small the functions are; [`cost`]:
+//!   what a fleet costs.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -13,6 +14,8 @@ compile_error!(
 );
 
 mod artifacts;
+mod bench;
+mod cost;
 mod demonstration;
 mod deployment;
 mod dev_key;
@@ -50,6 +53,10 @@ enum Task {
     Test(test::Arguments),
     /// Simulates the renewals of a hundred million registrations over two years.
     Simulate(simulate::Arguments),
+    /// Measures the functions beside a hello world, the SDK's defaults, Python and Node.js.
+    Bench(bench::Arguments),
+    /// Tells what a fleet costs a month, and what the alternatives would.
+    Cost(cost::Arguments),
     /// Runs `cargo lambda watch` for the samples in `events/`, against a running `cargo xtask local`.
     Watch(watch::Arguments),
 }
@@ -63,6 +70,8 @@ async fn main() -> ExitCode {
             Task::Local(arguments) => local::run(&workspace, arguments).await,
             Task::Test(arguments) => test::run(&workspace, arguments).await,
             Task::Simulate(arguments) => simulate::run(&workspace, arguments).await,
+            Task::Bench(arguments) => bench::run(&workspace, arguments).await,
+            Task::Cost(arguments) => cost::run(arguments),
             Task::Watch(arguments) => watch::run(&workspace, arguments).await,
         }
     };

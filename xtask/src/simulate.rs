@@ -10,6 +10,7 @@ const CHART: &str = "docs/renewals.svg";
 
 /// What `cargo xtask simulate` can be told.
 #[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)] // the simulation has the one that lists its options
 pub struct Arguments {
     /// Options of the simulation; `--help` lists them. Without any it runs 100 million registrations for two years and draws
     /// `docs/renewals.svg`.

@@ -14,6 +14,8 @@ use crate::workspace::Workspace;
 const TOOLS: &str = include_str!("../requirements/tools.txt");
 /// `ministack`.
 const EMULATOR: &str = include_str!("../requirements/emulator.txt");
+/// `boto3` and `awslambdaric`, to measure against.
+const BASELINE: &str = include_str!("../../bench/baselines/python/requirements.txt");
 
 /// The tools, installed.
 #[derive(Clone, Debug)]
@@ -46,6 +48,16 @@ impl Tools {
     /// Installs the emulator, if it isn't there as pinned.
     pub async fn install_emulator(&self) -> Result<()> {
         self.install(&self.emulator, EMULATOR, "Installing the emulator").await
+    }
+
+    /// Installs what the webhook's job in Python needs, if it isn't there as pinned.
+    pub async fn install_baseline(&self, workspace: &Workspace) -> Result<()> {
+        self.install(
+            &workspace.local("bench/python"),
+            BASELINE,
+            "Installing boto3 and awslambdaric",
+        )
+        .await
     }
 
     /// A program of the machine's own, `cargo` for one.

@@ -1,0 +1,363 @@
+//! `cargo xtask cost`: what a fleet costs a month, from public prices; and what the alternatives would.
+
+mod bill;
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, ensure};
+
+use bill::{Line, MILLION, Source, grouped, table, total, usd};
+
+/// When the prices below were looked up.
+const PRICES_OF: &str = "2026-11-24";
+
+const MONTH_HOURS: f64 = 730.0;
+const MONTH_DAYS: f64 = 365.0 / 12.0;
+
+/// What `cargo xtask cost` can be told.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Arguments {
+    /// Registered printers.
+    #[arg(long, default_value_t = 1_000.0)]
+    printers: f64,
+    /// Prints that each of them makes a day.
+    #[arg(long, default_value_t = 2.0)]
+    prints_per_day: f64,
+    /// Notifications of a print. 17 are what a four-hour one sends: start, first and third layer, nine of progress, three
+    /// hourly ones, complete, bed cooled down.
+    #[arg(long, default_value_t = 17.0)]
+    notifications_per_print: f64,
+    /// Milliseconds that Lambda bills for a notification. It waits for SNS nearly all of that time.
+    #[arg(long, default_value_t = 20.0)]
+    billed_ms: f64,
+    /// Notifications that one start of the receiver serves: the fewer come, the fewer there are.
+    #[arg(long, default_value_t = 200.0)]
+    notifications_per_start: f64,
+}
+
+/// Prints the tables.
+pub fn run(arguments: Arguments) -> Result<()> {
+    let Arguments {
+        printers,
+        prints_per_day,
+        notifications_per_start,
+        ..
+    } = arguments;
+    ensure!(
+        printers >= 0.0 && prints_per_day >= 0.0,
+        "printers and prints can't be negative"
+    );
+    ensure!(
+        notifications_per_start >= 1.0,
+        "a start serves at least one notification"
+    );
+    anstream::print!("{}", Fleet::new(arguments).report());
+    Ok(())
+}
+
+const LAMBDA_REQUEST: f64 = 0.20 / MILLION;
+const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
+const MEMORY_GB: f64 = 0.25;
+const HTTP_API_REQUEST: f64 = 1.00 / MILLION;
+const REST_API_REQUEST: f64 = 3.50 / MILLION;
+const SNS_PUBLISH: f64 = 0.50 / MILLION;
+const SQS_REQUEST: f64 = 0.40 / MILLION;
+const WRITE_UNIT: f64 = 0.625 / MILLION;
+const READ_UNIT: f64 = 0.125 / MILLION;
+const LOG_GB: f64 = 0.50;
+const OUT_GB: f64 = 0.09;
+
+/// A line of the API's access log (`template.yaml` has its format).
+const ACCESS_LOG_GB: f64 = 300e-9;
+/// The answer to a callback, with its headers.
+const ANSWER_GB: f64 = 400e-9;
+/// One SetNotificationWebhook: the request, and its share of a TLS handshake.
+const CALL_GB: f64 = 2e-6;
+/// A row with its token and its metadata, its place in the index, and the 100 bytes that DynamoDB counts for each.
+const ROW_GB: f64 = 1e-6;
+/// A 120-day cycle.
+const RENEWALS_A_YEAR: f64 = 365.0 / 120.0;
+/// The schedule's default.
+const RUNS_A_MONTH: f64 = MONTH_DAYS * 24.0 * 4.0;
+
+/// A notification's share of everything that is paid by use.
+fn of_notifications(count: f64, arguments: &Arguments) -> Vec<Line> {
+    let gb_seconds = count * MEMORY_GB * arguments.billed_ms / 1e3;
+    let starts = count / arguments.notifications_per_start;
+    vec![
+        Line::new("HTTP API", count, "requests", HTTP_API_REQUEST, Source::ApiGateway),
+        Line::new("access log", count * ACCESS_LOG_GB, "GB", LOG_GB, Source::CloudWatch),
+        Line::new(
+            "webhook, invocations",
+            count,
+            "requests",
+            LAMBDA_REQUEST,
+            Source::Lambda,
+        ),
+        Line::new(
+            "webhook, duration at 256 MB",
+            gb_seconds,
+            "GB-s",
+            LAMBDA_GB_SECOND,
+            Source::Lambda,
+        ),
+        Line::new(
+            "webhook, its key read at each start",
+            starts,
+            "calls",
+            0.05 / 1e4,
+            Source::SecretsManager,
+        ),
+        Line::new("the key's decryption", starts, "calls", 0.03 / 1e4, Source::Kms),
+        Line::new(
+            "SNS publish (delivery to SQS and Lambda is free)",
+            count,
+            "requests",
+            SNS_PUBLISH,
+            Source::Sns,
+        ),
+        Line::new(
+            "answers to OctoEverywhere",
+            count * ANSWER_GB,
+            "GB",
+            OUT_GB,
+            Source::DataTransfer,
+        ),
+    ]
+}
+
+/// What registrations cost in a share of a year, beyond the runs that look for due ones.
+fn of_registrations(count: f64, years: f64) -> Vec<Line> {
+    let renewals = count * RENEWALS_A_YEAR * years;
+    vec![
+        // Lease and result: each writes a row of up to 1 KB, and moves it in the index (a deletion and a put there).
+        Line::new("renewals, writes", renewals * 6.0, "WRU", WRITE_UNIT, Source::DynamoDb),
+        Line::new("renewals, reads", renewals * 2.0, "RRU", READ_UNIT, Source::DynamoDb),
+        // At the default cap of 20 calls a second.
+        Line::new(
+            "renewals, duration",
+            renewals / 20.0 * MEMORY_GB,
+            "GB-s",
+            LAMBDA_GB_SECOND,
+            Source::Lambda,
+        ),
+        Line::new(
+            "calls to OctoEverywhere",
+            renewals * CALL_GB,
+            "GB",
+            OUT_GB,
+            Source::DataTransfer,
+        ),
+        Line::new(
+            "rows",
+            count * ROW_GB * 12.0 * years,
+            "GB-month",
+            0.25,
+            Source::DynamoDb,
+        ),
+        Line::new(
+            "rows, point-in-time recovery",
+            count * ROW_GB * 12.0 * years,
+            "GB-month",
+            0.20,
+            Source::DynamoDb,
+        ),
+    ]
+}
+
+/// What is there while nothing happens, a month.
+fn idle() -> Vec<Line> {
+    vec![
+        Line::new("encryption key", 1.0, "key", 1.00, Source::Kms),
+        Line::new("callback secret", 1.0, "secret", 0.40, Source::SecretsManager),
+        Line::new(
+            "schedule",
+            RUNS_A_MONTH,
+            "invocations",
+            1.00 / MILLION,
+            Source::Scheduler,
+        ),
+        Line::new(
+            "renew, invocations",
+            RUNS_A_MONTH,
+            "requests",
+            LAMBDA_REQUEST,
+            Source::Lambda,
+        ),
+        Line::new(
+            "renew, a look at each of 16 shards",
+            RUNS_A_MONTH * 16.0 * 0.5,
+            "RRU",
+            READ_UNIT,
+            Source::DynamoDb,
+        ),
+        Line::new(
+            "renew, 50 ms each",
+            RUNS_A_MONTH * 0.05 * MEMORY_GB,
+            "GB-s",
+            LAMBDA_GB_SECOND,
+            Source::Lambda,
+        ),
+    ]
+}
+
+/// What is free in an account that uses little else, a month: listed apart, for it is paid where that is used up.
+fn idle_within_free_tiers() -> Vec<Line> {
+    // Five pollers, each waiting for 20 s at a time.
+    let polls = 5.0 * MONTH_HOURS * 3600.0 / 20.0;
+    vec![
+        Line::new(
+            "metrics of renew (10 are free)",
+            6.0,
+            "metrics",
+            0.30,
+            Source::CloudWatch,
+        ),
+        Line::new(
+            "looking into the fallback queue (1 million are free)",
+            polls,
+            "requests",
+            SQS_REQUEST,
+            Source::Sqs,
+        ),
+        Line::new(
+            "alarms, where there are any (10 are free)",
+            10.0,
+            "alarms",
+            0.10,
+            Source::CloudWatch,
+        ),
+    ]
+}
+
+struct Fleet {
+    arguments: Arguments,
+    /// A month.
+    notifications: f64,
+}
+
+impl Fleet {
+    fn new(arguments: Arguments) -> Self {
+        let Arguments {
+            printers,
+            prints_per_day,
+            notifications_per_print,
+            ..
+        } = arguments;
+        Self {
+            arguments,
+            notifications: printers * prints_per_day * notifications_per_print * MONTH_DAYS,
+        }
+    }
+
+    fn report(&self) -> String {
+        let Arguments {
+            printers,
+            prints_per_day,
+            ..
+        } = self.arguments;
+        let million = of_notifications(MILLION, &self.arguments);
+        let year = of_registrations(MILLION, 1.0);
+        let mut text = format!(
+            "Prices of {PRICES_OF}, US East (N. Virginia), first tier, no free tier used.\n\n\
+             {}\n{}\n{}\n{}\n",
+            table("A million notifications", &million),
+            table("A million registrations, for a year", &year),
+            table("Idle, a month", &idle()),
+            table(
+                "Idle, a month, if the account has used up its free tiers",
+                &idle_within_free_tiers()
+            ),
+        );
+        let _ = writeln!(
+            text,
+            "### {} printers, {} prints a day each: {:.2} million notifications a month\n\n{}",
+            grouped(printers),
+            prints_per_day,
+            self.notifications / MILLION,
+            self.alternatives(),
+        );
+        text
+    }
+
+    fn alternatives(&self) -> String {
+        let n = self.notifications;
+        let of_notifications = total(&of_notifications(n, &self.arguments));
+        let of_registrations = total(&of_registrations(self.arguments.printers, 1.0 / 12.0));
+        let idle = total(&idle());
+        let straight = n * (REST_API_REQUEST + SNS_PUBLISH + ACCESS_LOG_GB * LOG_GB);
+        let small = n * SNS_PUBLISH + MONTH_HOURS * (0.0084 + 0.005) + 8.0 * 0.08;
+        let safe = n * SNS_PUBLISH + MONTH_HOURS * (2.0 * 0.0084 + 0.0225 + 4.0 * 0.005) + 16.0 * 0.08;
+        let gateway = match n {
+            ..=1e3 => Some(0.0),
+            ..=25e3 => Some(7.0),
+            ..=500e3 => Some(29.0),
+            ..=2e6 => Some(79.0),
+            _ => None,
+        };
+        let gateway = gateway.map_or_else(|| "on request".to_owned(), |plan| usd(plan + n * SNS_PUBLISH));
+        format!(
+            "| | a month | what it leaves to you |\n|---|--:|---|\n\
+             | **Printbell** | **{}** | nothing; {} are for notifications, {} for registrations, {} for being there, and {} \
+             come on top where the free tiers are used up |\n\
+             | API Gateway (REST) straight to SNS: $3.50 + $0.50 a million | {} | checking who calls, what comes while SNS \
+             fails, renewals |\n\
+             | a server, t4g.micro with an address and 8 GB | {} | its updates, and what comes while it is down or restarts; \
+             renewals |\n\
+             | two of them behind a load balancer | {} | their updates, renewals |\n\
+             | a hosted webhook gateway (Hookbase; plans of 25 k, 500 k, 2 million events) | {} | getting from it to SNS, \
+             renewals; others see the payloads |\n",
+            usd(of_notifications + of_registrations + idle),
+            usd(of_notifications),
+            usd(of_registrations),
+            usd(idle),
+            usd(total(&idle_within_free_tiers())),
+            usd(straight),
+            usd(small),
+            usd(safe),
+            gateway,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn defaults() -> Arguments {
+        Command::parse_from(["cost"]).arguments
+    }
+
+    #[test]
+    fn the_document_has_what_the_command_says() {
+        let document = include_str!("../../docs/cost.md");
+        let report = Fleet::new(defaults()).report();
+        assert!(document.contains(&report), "put this into docs/cost.md:\n{report}");
+    }
+
+    #[test]
+    fn idle_is_the_key_and_the_secret() {
+        let idle = total(&idle());
+        assert!((1.40..1.45).contains(&idle), "{idle}");
+    }
+
+    #[test]
+    fn notifications_and_registrations_are_counted_each_for_itself() {
+        let with = |printers, prints_per_day| Arguments {
+            printers,
+            prints_per_day,
+            ..defaults()
+        };
+        assert!((Fleet::new(with(1000.0, 2.0)).notifications - 1000.0 * 2.0 * 17.0 * MONTH_DAYS).abs() < 1e-6);
+        assert_eq!(Fleet::new(with(1000.0, 0.0)).notifications, 0.0);
+        assert!((total(&of_registrations(2.0, 1.0)) - 2.0 * total(&of_registrations(1.0, 1.0))).abs() < 1e-12);
+    }
+}
