@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Variant>,
     /// Writes the tables into docs/performance.md and README.md, and docs/performance.{json,svg}.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "only")]
     save: bool,
     /// Where to write the figures as JSON, besides.
     #[arg(long)]
