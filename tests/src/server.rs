@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server whose handlers may also leave the caller without an answer.
+//! A small server on loopback, of HTTP/1.1 if nothing else is said, whose handlers may also leave the caller without an answer.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -41,20 +41,30 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Speaks HTTP.
     pub async fn start<H, F>(handler: H) -> io::Result<Self>
     where
         H: Fn(Request) -> F + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
+        let handler = Arc::new(handler);
+        Self::accept(move |stream| serve(stream, Arc::clone(&handler))).await
+    }
+
+    /// Speaks whatever `serve` makes of a connection.
+    pub async fn accept<S, F>(serve: S) -> io::Result<Self>
+    where
+        S: Fn(TcpStream) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let handler = Arc::new(handler);
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
                     accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                        connections.spawn(serve(stream, Arc::clone(&handler)));
+                        connections.spawn(serve(stream));
                     },
                     Some(_) = connections.join_next() => {}
                 }

@@ -9,18 +9,16 @@ use anyhow::Result;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::NamedTempFile;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-const HOST: &str = "127.0.0.1";
+use crate::server::Server;
 
 /// Takes TLS connections on a free loopback port, and passes on what they bring. It ends when it is dropped.
 pub struct TlsFront {
-    address: SocketAddr,
+    server: Server,
     authority: NamedTempFile,
     handshakes: Arc<AtomicUsize>,
-    accepting: JoinHandle<()>,
 }
 
 impl TlsFront {
@@ -29,7 +27,7 @@ impl TlsFront {
     /// # Errors
     /// When no port or no temporary file can be had.
     pub async fn start(target: SocketAddr) -> Result<Self> {
-        let certified = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
         let mut authority = NamedTempFile::new()?;
         authority.write_all(certified.cert.pem().as_bytes())?;
         let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
@@ -38,32 +36,20 @@ impl TlsFront {
             .with_no_client_auth()
             .with_single_cert(vec![certified.cert.der().clone()], key)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind((HOST, 0)).await?;
-        let address = listener.local_addr()?;
         let handshakes = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&handshakes);
-        let accepting = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                        connections.spawn(pass_on(acceptor.clone(), stream, target, Arc::clone(&counter)));
-                    },
-                    Some(_) = connections.join_next() => {}
-                }
-            }
-        });
+        let server =
+            Server::accept(move |stream| pass_on(acceptor.clone(), stream, target, Arc::clone(&counter))).await?;
         Ok(Self {
-            address,
+            server,
             authority,
             handshakes,
-            accepting,
         })
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        format!("https://{}", self.server.address)
     }
 
     /// The PEM file of the one authority that vouches for it.
@@ -74,12 +60,6 @@ impl TlsFront {
     /// How many connections were opened whose client trusted it.
     pub fn handshakes(&self) -> usize {
         self.handshakes.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for TlsFront {
-    fn drop(&mut self) {
-        self.accepting.abort();
     }
 }
 

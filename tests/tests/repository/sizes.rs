@@ -9,7 +9,8 @@ fn no_function_outgrows_its_limit() {
         let zipped = binaries::zipped(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert!(
             zipped <= MAX_ZIPPED,
-            "{binary:?} weighs {zipped} bytes zipped, and may weigh {MAX_ZIPPED}: `cargo bloat --release --crates` says what of"
+            "{binary:?} weighs {zipped} bytes zipped, and may weigh {MAX_ZIPPED}: look for what was linked anew (`cargo tree --package {}`)",
+            binary.name()
         );
     }
 }
