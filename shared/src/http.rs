@@ -74,10 +74,14 @@ pub fn is_timeout(error: &legacy::Error) -> bool {
     find::<Elapsed>(error).is_some()
 }
 
+/// The error, and what caused it, down to the first cause.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
 /// The first error of this type among `error` and what caused it.
 pub fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
-        .find_map(|error| error.downcast_ref())
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 /// How connections are encrypted: made once in a process, for all its clients.

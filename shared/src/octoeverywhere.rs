@@ -146,7 +146,13 @@ impl OctoEverywhere {
         let deadline = Instant::now() + CALL_TIMEOUT;
         let response = match timeout_at(deadline, self.http.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) if !http::is_timeout(&error) => return reply::unanswered(&secrets.scrub(&cause(&error))),
+            Ok(Err(error)) if !http::is_timeout(&error) => {
+                // The upper layers only say that there was an error.
+                let cause = http::causes(&error)
+                    .last()
+                    .map_or_else(String::new, ToString::to_string);
+                return reply::unanswered(&secrets.scrub(&cause));
+            }
             Ok(Err(_)) | Err(_) => return reply::unanswered("no answer in time"),
         };
         let status = response.status().as_u16();
@@ -171,14 +177,6 @@ async fn read(mut body: Incoming, deadline: Instant) -> Vec<u8> {
     }
     read.truncate(MAX_ANSWER);
     read
-}
-
-/// What lies at the bottom of a failed exchange: the upper layers only say that there was an error.
-fn cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => cause(source),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]
