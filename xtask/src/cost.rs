@@ -1,5 +1,6 @@
 //! `cargo xtask cost`: what a fleet costs a month, from public prices; and what the alternatives would.
 
+mod alternatives;
 mod bill;
 
 use std::fmt::Write as _;
@@ -59,7 +60,6 @@ const LAMBDA_REQUEST: f64 = 0.20 / MILLION;
 const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
 const MEMORY_GB: f64 = 0.25;
 const HTTP_API_REQUEST: f64 = 1.00 / MILLION;
-const REST_API_REQUEST: f64 = 3.50 / MILLION;
 const SNS_PUBLISH: f64 = 0.50 / MILLION;
 const SQS_REQUEST: f64 = 0.40 / MILLION;
 const WRITE_UNIT: f64 = 0.625 / MILLION;
@@ -275,47 +275,26 @@ impl Fleet {
             grouped(printers),
             prints_per_day,
             self.notifications / MILLION,
-            self.alternatives(),
+            self.comparison(),
         );
         text
     }
 
-    fn alternatives(&self) -> String {
-        let n = self.notifications;
-        let of_notifications = total(&of_notifications(n, &self.arguments));
+    /// Printbell's bill beside those of the alternatives.
+    fn comparison(&self) -> String {
+        let of_notifications = total(&of_notifications(self.notifications, &self.arguments));
         let of_registrations = total(&of_registrations(self.arguments.printers, 1.0 / 12.0));
         let idle = total(&idle());
-        let straight = n * (REST_API_REQUEST + SNS_PUBLISH + ACCESS_LOG_GB * LOG_GB);
-        let small = n * SNS_PUBLISH + MONTH_HOURS * (0.0084 + 0.005) + 8.0 * 0.08;
-        let safe = n * SNS_PUBLISH + MONTH_HOURS * (2.0 * 0.0084 + 0.0225 + 4.0 * 0.005) + 16.0 * 0.08;
-        let gateway = match n {
-            ..=1e3 => Some(0.0),
-            ..=25e3 => Some(7.0),
-            ..=500e3 => Some(29.0),
-            ..=2e6 => Some(79.0),
-            _ => None,
-        };
-        let gateway = gateway.map_or_else(|| "on request".to_owned(), |plan| usd(plan + n * SNS_PUBLISH));
         format!(
             "| | a month | what it leaves to you |\n|---|--:|---|\n\
              | **Printbell** | **{}** | nothing; {} are for notifications, {} for registrations, {} for being there, and {} \
-             come on top where the free tiers are used up |\n\
-             | API Gateway (REST) straight to SNS: $3.50 + $0.50 a million | {} | checking who calls, what comes while SNS \
-             fails, renewals |\n\
-             | a server, t4g.micro with an address and 8 GB | {} | its updates, and what comes while it is down or restarts; \
-             renewals |\n\
-             | two of them behind a load balancer | {} | their updates, renewals |\n\
-             | a hosted webhook gateway (Hookbase; plans of 25 k, 500 k, 2 million events) | {} | getting from it to SNS, \
-             renewals; others see the payloads |\n",
+             come on top where the free tiers are used up |\n{}",
             usd(of_notifications + of_registrations + idle),
             usd(of_notifications),
             usd(of_registrations),
             usd(idle),
             usd(total(&idle_within_free_tiers())),
-            usd(straight),
-            usd(small),
-            usd(safe),
-            gateway,
+            alternatives::rows(self.notifications),
         )
     }
 }
