@@ -94,41 +94,35 @@ pub struct Bar {
     pub met: bool,
 }
 
+impl Bar {
+    fn new(figure: &'static str, unit: &'static str, value: f64, at_most: f64) -> Self {
+        Self {
+            figure,
+            unit,
+            value,
+            at_most,
+            met: value <= at_most,
+        }
+    }
+}
+
 /// The bars, as far as their variants were measured.
 pub fn bars(all: &HashMap<Variant, Figures>) -> Vec<Bar> {
     use Variant::{BarePublish, Hello, Python, Redrive, Register, Renew, SdkDefaults, Webhook};
     let ratio = |figure, of, to, read: fn(&Figures) -> f64, at_most| {
         let value = read(all.get(&of)?) / read(all.get(&to)?);
-        Some(Bar {
-            figure,
-            unit: " ×",
-            value,
-            at_most,
-            met: value <= at_most,
-        })
+        Some(Bar::new(figure, " ×", value, at_most))
     };
     let zipped = |figure, of| {
         #[expect(clippy::cast_precision_loss, reason = "megabytes")]
         let (value, at_most) = (all.get(&of)?.size?.zipped_bytes as f64 / 1e6, MAX_ZIPPED as f64 / 1e6);
-        Some(Bar {
-            figure,
-            unit: " MB",
-            value,
-            at_most,
-            met: value <= at_most,
-        })
+        Some(Bar::new(figure, " MB", value, at_most))
     };
     #[expect(clippy::cast_precision_loss, reason = "megabytes")]
     let memory: fn(&Figures) -> f64 = |figures| figures.peak_memory_bytes as f64;
     let own_p50 = all.get(&Webhook).map(|figures| {
         let value = figures.warm_p99_us / figures.warm_p50_us;
-        Bar {
-            figure: "webhook: warm p99 to its own p50",
-            unit: " ×",
-            value,
-            at_most: 3.0,
-            met: value <= 3.0,
-        }
+        Bar::new("webhook: warm p99 to its own p50", " ×", value, 3.0)
     });
     let cold: fn(&Figures) -> f64 = |figures| figures.cold_us;
     let ready: fn(&Figures) -> f64 = |figures| figures.ready_us;

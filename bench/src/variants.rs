@@ -195,7 +195,7 @@ impl World {
             aws.table(|table| table.put(registration));
         }
         let octoeverywhere = StubOctoEverywhere::start().await?;
-        let node = find("node").unwrap_or_else(|| "node".into());
+        let node = binaries::on_path("node").unwrap_or_else(|| "node".into());
         let mut world = Self {
             aws,
             octoeverywhere,
@@ -242,12 +242,6 @@ impl World {
             "awsRegion": "eu-central-1",
         }]}))
     }
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
 }
 
 /// A callback's query, with its token.

@@ -1,4 +1,4 @@
-//! Where the functions' binaries are.
+//! Where the functions' binaries are, and other programs.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -71,6 +71,14 @@ pub fn deployable(binary: Binary) -> PathBuf {
         .join(".aws-sam/build")
         .join(binary.logical_id())
         .join("bootstrap")
+}
+
+/// Where on `PATH` a program is.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// What a zip archive makes of a file, in bytes; its own frame is some hundred more.

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use printbell_tests::binaries::on_path;
 
 use crate::artifacts;
-use crate::process;
 use crate::progress::{Step, note};
 use crate::tools::Tools;
 use crate::workspace::Workspace;
@@ -43,20 +43,9 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     if !arguments.ask_for_help() {
         prepare(workspace, &tools).await?;
     }
-    let program = [
-        "run",
-        "--quiet",
-        "--profile",
-        "driver",
-        "--package",
-        "printbell-bench",
-        "--",
-    ];
     let bench = tools
-        .program("cargo")
-        .args(program)
-        .args(arguments.options)
-        .current_dir(workspace.root());
+        .driver(workspace, "printbell-bench", "bench")
+        .args(arguments.options);
     ensure!(
         bench.run().await?,
         "the functions aren't what they have to be, or could not be measured"
@@ -64,7 +53,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Builds and installs what is measured. Nobody else may build meanwhile, or run.
+/// Builds and installs what is measured; nobody else builds meanwhile.
 async fn prepare(workspace: &Workspace, tools: &Tools) -> Result<()> {
     let _building = workspace.lock("build").await?;
     tools.install_tools().await?;
@@ -92,7 +81,7 @@ async fn build_baselines(workspace: &Workspace, tools: &Tools) -> Result<()> {
 
 /// The same in Node.js, where there is one: it isn't needed for anything else.
 async fn install_node(workspace: &Workspace, tools: &Tools) -> Result<()> {
-    let (Some(_), Some(npm)) = (process::find("node"), process::find("npm")) else {
+    let (Some(_), Some(npm)) = (on_path("node"), on_path("npm")) else {
         note("no Node.js on PATH: it is left out");
         return Ok(());
     };

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-
-use crate::process;
+use printbell_tests::binaries::on_path;
 
 /// The pinned packages need no more, and some need that much.
 const OLDEST: (u32, u32) = (3, 11);
@@ -41,14 +40,14 @@ enum Platform {
 /// When there is none; the text says what to install.
 pub fn find() -> Result<PathBuf> {
     let platform = Platform::here();
-    let found: Vec<PathBuf> = NAMES.iter().filter_map(|name| process::find(name)).collect();
+    let found: Vec<PathBuf> = NAMES.iter().filter_map(|name| on_path(name)).collect();
     let Some(first) = found.first() else {
         bail!("Python 3 isn't on PATH. Install it with\n\n    {}\n", platform.python());
     };
     let Some(python) = found.iter().find_map(|python| probe(python, platform).ok()) else {
         return probe(first, platform);
     };
-    if ["cc", "gcc", "clang"].iter().all(|name| process::find(name).is_none()) {
+    if ["cc", "gcc", "clang"].iter().all(|name| on_path(name).is_none()) {
         bail!(
             "no C compiler (`cc`) on PATH; Rust links with it. Install it with\n\n    {}\n",
             platform.compiler()

@@ -21,18 +21,7 @@ pub struct Arguments {
 /// Builds the simulation with optimisation and runs it; fails if it finds a promise broken.
 pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let tools = Tools::find(workspace)?;
-    let program = [
-        "run",
-        "--quiet",
-        "--profile",
-        "driver",
-        "--package",
-        "printbell-rehearsal",
-        "--bin",
-        "simulate",
-        "--",
-    ];
-    let mut simulate = tools.program("cargo").args(program).current_dir(workspace.root());
+    let mut simulate = tools.driver(workspace, "printbell-rehearsal", "simulate");
     simulate = match arguments.options.as_slice() {
         [] => simulate.args(["--chart", CHART]),
         options => simulate.args(options),

@@ -65,6 +65,14 @@ impl Tools {
         Program::new(&self.python, name).path_first(&self.tools.join("bin"))
     }
 
+    /// One of the workspace's programs that measure, which Cargo compiles first.
+    pub fn driver(&self, workspace: &Workspace, package: &str, binary: &str) -> Program {
+        self.program("cargo")
+            .args(["run", "--quiet", "--profile", "driver"])
+            .args(["--package", package, "--bin", binary, "--"])
+            .current_dir(workspace.root())
+    }
+
     /// `sam`, which knows nothing of anybody's AWS account, nor of what `sam deploy --guided` wrote into `samconfig.toml`
     /// (the file has no environment of this name).
     pub fn sam(&self, command: &str) -> Program {
