@@ -4,44 +4,37 @@
 //! It answers the App APIs by the rules of the specification page, calls the webhooks that are set, and does on demand
 //! what the real service does when one can least use it: [`Fault`]s, and half a year in a second.
 //!
-//! The rules take values and the time, and do no I/O: `webhook` (lifetime, filter, disabling), `webhook_url` (what can
-//! be called byte for byte), `request` (what a call says), `printer` and `fleet` (who holds what), `history` and
-//! `traffic` (what to assert on afterwards), `fault`, `faults`, `payload`, and [`mod@print`]. Around them: `api` and
-//! `control` (the routes), `delivery` (the calls out), `server`, and `simulation`, which holds the state.
+//! The rooms:
+//! - `wire`: what goes over the control surface, as plain data;
+//! - `service`: OctoEverywhere's rules, without I/O: what a call says, who holds what, how long a webhook lives, what a
+//!   fault does, and what happened so far;
+//! - [`mod@print`]: what a print tells of itself, and the bodies of its notifications;
+//! - `http`: the App APIs' routes, the calls to webhooks, server and TLS;
+//! - `control`: the control surface's routes, and [`Control`], their client.
+//!
+//! `state` joins them, and [`Simulator`] starts it all.
 
-mod api;
-mod client;
-mod clock;
 mod control;
-mod deliveries;
-mod delivery;
-mod fault;
-mod faults;
-mod fleet;
-mod history;
-mod ids;
-mod payload;
+mod http;
 pub mod print;
-mod printer;
-mod refusal;
-mod request;
-mod route;
-mod server;
-mod simulation;
+mod service;
 mod simulator;
-mod tls;
-mod traffic;
-mod webhook;
-mod webhook_url;
-pub mod wire;
+mod state;
+mod wire;
 
-pub use client::{Control, ControlError};
-pub use deliveries::{DELIVERIES_KEPT, Delivery, NotSent, Outcome};
-pub use delivery::{DELIVERY_TIMEOUT, DeliverVia, NoPlace};
-pub use fault::{Ending, Fault, When};
-pub use history::{CALLS_KEPT, CallRecord, History, Lapse};
-pub use ids::{AppToken, EventType, PrinterId};
-pub use route::Route;
+pub use control::client::{Control, ControlError};
+pub use http::courier::{DELIVERY_TIMEOUT, DeliverVia, InvalidPlace};
+pub use service::chronicle::CALLS_KEPT;
+pub use service::delivery_log::DELIVERIES_KEPT;
+pub use service::webhook::{FAILURES_BORNE, LIFETIME};
 pub use simulator::{Options, Simulator, StartError};
-pub use webhook::{FAILURES_BORNE, LIFETIME, Standing};
-pub use wire::{ActiveFault, DeliveryPage, Issued, NewPrinter, PlayPrint, Registration, Traffic, WebhookState};
+pub use wire::connection::{AppConnection, NewPrinter};
+pub use wire::delivery::{Delivery, DeliveryEnd, DeliveryPage, NotSentReason};
+pub use wire::event_type::EventType;
+pub use wire::fault::{ActiveFault, Ending, Fault, When};
+pub use wire::history::{CallRecord, History, Lapse};
+pub use wire::ids::{AppToken, PrinterId};
+pub use wire::notification::PlayPrint;
+pub use wire::registration::{Registration, Standing, WebhookState};
+pub use wire::route::Route;
+pub use wire::traffic::Traffic;

@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::delivery::{Courier, DELIVERY_TIMEOUT, DeliverVia};
-use crate::simulation::{Simulation, Tokens};
-use crate::webhook_url::Schemes;
-use crate::{Control, api, control, server};
+use crate::control::client::Control;
+use crate::control::routes as control;
+use crate::http::courier::{Courier, DELIVERY_TIMEOUT, DeliverVia};
+use crate::http::{api, server};
+use crate::service::webhook_url::Schemes;
+use crate::state::{State, Tokens};
 
 /// How strict a simulator is, and where it listens. The default is as strict as the service, on a free port of the
 /// loopback interface.
@@ -94,7 +96,7 @@ impl Simulator {
         let router = api::routes()
             .merge(control::routes())
             .fallback(api::not_found)
-            .with_state(Arc::new(Simulation::new(schemes, tokens, courier)));
+            .with_state(Arc::new(State::new(schemes, tokens, courier)));
         Ok(Self {
             address,
             server: tokio::spawn(server::serve(listener, router)),

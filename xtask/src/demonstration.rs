@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use printbell_simulator::wire::{Issued, NewPrinter, PlayPrint};
-use printbell_simulator::{Control, Delivery, Outcome};
+use printbell_simulator::{AppConnection, Control, Delivery, DeliveryEnd, NewPrinter, PlayPrint};
 use printbell_tests::stack::Stack;
 use serde_json::{Value, json};
 
@@ -33,14 +32,14 @@ const RENEWAL: Duration = Duration::from_secs(90);
 ///
 /// # Errors
 /// When anything but the exact expected happens.
-pub async fn run(stack: &Stack, control: &Control, subscriber: &mut Subscriber) -> Result<Issued> {
+pub async fn run(stack: &Stack, control: &Control, subscriber: &mut Subscriber) -> Result<AppConnection> {
     let printer = register(stack, control).await?;
     print(control, subscriber, &printer).await?;
     renew(stack, control, &printer).await?;
     Ok(printer)
 }
 
-async fn register(stack: &Stack, control: &Control) -> Result<Issued> {
+async fn register(stack: &Stack, control: &Control) -> Result<AppConnection> {
     let step = Step::begin("Registering a printer through the API");
     let printer = control.issue_printer(&NewPrinter::named("Workshop printer")).await?;
     let registration = json!({"appToken": printer.token.expose(), "metadata": {"room": "lab"}});
@@ -56,7 +55,7 @@ async fn register(stack: &Stack, control: &Control) -> Result<Issued> {
     Ok(printer)
 }
 
-async fn print(control: &Control, subscriber: &mut Subscriber, printer: &Issued) -> Result<()> {
+async fn print(control: &Control, subscriber: &mut Subscriber, printer: &AppConnection) -> Result<()> {
     progress::note("Playing a print; each line below is a notification as it came out of SNS");
     let play = PlayPrint {
         speed: SPEED,
@@ -92,8 +91,8 @@ fn show(received: Vec<Notification>) -> Vec<Notification> {
 /// # Errors
 /// When a delivery wasn't taken.
 fn sent(deliveries: &[Delivery]) -> Result<BTreeSet<String>> {
-    let id = |delivery: &Delivery| match &delivery.outcome {
-        Outcome::Answered {
+    let id = |delivery: &Delivery| match &delivery.end {
+        DeliveryEnd::Answered {
             status: 200, answer, ..
         } => {
             let answer: Value = serde_json::from_str(answer)?;
@@ -150,7 +149,7 @@ fn compare(deliveries: &[Delivery], notifications: &[Notification]) -> Result<()
     Ok(())
 }
 
-async fn renew(stack: &Stack, control: &Control, printer: &Issued) -> Result<()> {
+async fn renew(stack: &Stack, control: &Control, printer: &AppConnection) -> Result<()> {
     let registration = get(stack).await?;
     let due: Timestamp = time(&registration, "nextAttemptAt")?;
     let now = control.now().await?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use printbell_simulator::wire::Issued;
+use printbell_simulator::AppConnection;
 use printbell_simulator::{DeliverVia, Options, Simulator};
 use printbell_tests::stack::Stack;
 
@@ -117,7 +117,7 @@ impl Drop for Known {
 }
 
 /// Says what can be tried now.
-async fn offer(workspace: &Workspace, system: &System, printer: &Issued, subscriber: &Subscriber) -> Result<()> {
+async fn offer(workspace: &Workspace, system: &System, printer: &AppConnection, subscriber: &Subscriber) -> Result<()> {
     let stack = &system.stack;
     let registration = system.simulator.control().registration(&printer.printer_id).await?;
     let webhook = registration

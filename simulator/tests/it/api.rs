@@ -5,7 +5,7 @@ use printbell_simulator::{EventType, NewPrinter, Options, Route, Standing};
 use serde_json::json;
 
 use crate::receiver::Receiver;
-use crate::world::{World, told};
+use crate::world::{World, status_and_json};
 
 const ROUTES: [Route; 4] = [Route::Set, Route::Delete, Route::Test, Route::Info];
 
@@ -16,7 +16,7 @@ async fn an_unknown_token_gets_a_real_603_with_a_json_body_on_every_route() {
         let body = (route == Route::Set).then(|| json!({"WebhookUrl": "https://a.example/"}));
         let answer = world.call_as("nobody-issued-this", route, body).await.unwrap();
         assert_eq!(
-            told(answer).await,
+            status_and_json(answer).await,
             (603, json!({"Status": 603, "Error": "App Connection not found."})),
             "{route:?}"
         );
@@ -74,7 +74,7 @@ async fn a_call_without_a_token_gets_400() {
         if route == Route::Set {
             request = request.json(&json!({"WebhookUrl": "https://a.example/"}));
         }
-        let (status, body) = told(request.send().await.unwrap()).await;
+        let (status, body) = status_and_json(request.send().await.unwrap()).await;
         assert_eq!((status, &body["Status"]), (400, &json!(400)), "{route:?}");
         assert!(
             body["Error"].as_str().unwrap().contains("No AppToken"),
@@ -145,7 +145,7 @@ async fn other_paths_get_404_with_a_json_body() {
             .await
             .unwrap();
         assert_eq!(
-            told(answer).await,
+            status_and_json(answer).await,
             (404, json!({"Status": 404, "Error": "Not Found"})),
             "{path}"
         );
@@ -165,7 +165,7 @@ async fn bad_requests_change_nothing() {
         json!({"WebhookUrl": "https://b.example/", "AppToken": "another"}),
         json!({"WebhookUrl": format!("https://b.example/{}", "x".repeat(200_000))}),
     ] {
-        let (status, answer) = told(world.call(Route::Set, Some(body.clone())).await.unwrap()).await;
+        let (status, answer) = status_and_json(world.call(Route::Set, Some(body.clone())).await.unwrap()).await;
         assert_eq!((status, &answer["Status"]), (400, &json!(400)), "{body}");
     }
     let after = world.registration().await;
@@ -203,7 +203,7 @@ async fn a_set_overwrites_everything_at_once_and_a_delete_ends_it() {
 #[tokio::test]
 async fn info_tells_of_the_printer() {
     let world = World::new().await;
-    let (status, info) = told(world.call(Route::Info, None).await.unwrap()).await;
+    let (status, info) = status_and_json(world.call(Route::Info, None).await.unwrap()).await;
     assert_eq!(
         (status, &info["PrinterName"], &info["IsOnline"]),
         (200, &json!("Ender 3"), &json!(true))

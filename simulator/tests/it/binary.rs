@@ -12,22 +12,22 @@ fn simulator() -> Command {
 }
 
 /// Ends with the test, however that ends.
-struct Running(Child);
+struct Process(Child);
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn start(arguments: &[&str]) -> (Running, String) {
+fn start(arguments: &[&str]) -> (Process, String) {
     let mut child = simulator().args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    (Running(child), line.trim_end().to_owned())
+    (Process(child), line.trim_end().to_owned())
 }
 
 fn failure(arguments: &[&str]) -> String {
@@ -38,13 +38,13 @@ fn failure(arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn it_prints_its_url_once_it_takes_calls() {
-    let (_running, url) = start(&["--listen", "127.0.0.1:0", "--allow-http", "--any-token"]);
+    let (_process, url) = start(&["--listen", "127.0.0.1:0", "--allow-http", "--any-token"]);
     assert!(Control::new(&url).now().await.is_ok(), "{url}");
 }
 
 #[test]
 fn it_says_what_to_do_about_a_taken_port() {
-    let (_running, url) = start(&["--listen", "127.0.0.1:0"]);
+    let (_process, url) = start(&["--listen", "127.0.0.1:0"]);
     let address = url.strip_prefix("http://").unwrap();
     let expected =
         format!("Error: {address} is in use: end what listens there, or listen elsewhere (port 0 takes a free port)\n");

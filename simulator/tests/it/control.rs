@@ -12,7 +12,8 @@ use crate::world::World;
 #[track_caller]
 fn refused<T: std::fmt::Debug>(result: Result<T, ControlError>, status: u16, part_of_the_text: &str) {
     match result {
-        Err(ControlError::Refused { status: told, text }) if told == status && text.contains(part_of_the_text) => {}
+        Err(ControlError::Refused { status: refusal, text })
+            if refusal == status && text.contains(part_of_the_text) => {}
         other => panic!("not refused with {status} {part_of_the_text:?}: {other:?}"),
     }
 }
@@ -43,11 +44,11 @@ async fn what_makes_no_sense_is_refused_with_the_reason() {
     refused(control.add_fault(&Fault::answer(99)).await, 400, "status");
     refused(control.set_clock(Timestamp::MAX).await, 400, "8999");
     refused(control.advance_clock(SignedDuration::MAX).await, 400, "8999");
-    let taken = NewPrinter {
+    let same_id = NewPrinter {
         printer_id: Some(id.clone()),
         ..NewPrinter::default()
     };
-    refused(control.issue_printer(&taken).await, 400, "belongs to another token");
+    refused(control.issue_printer(&same_id).await, 400, "belongs to another token");
 
     for (path, body) in [
         ("fire", json!({"printerId": id})),
@@ -80,14 +81,14 @@ async fn a_moved_clock_ticks_on_from_where_it_was_put() {
     let world = World::new().await;
     let future: Timestamp = "2100-02-28T12:00:00Z".parse().unwrap();
     world.control.set_clock(future).await.unwrap();
-    let moved = world
+    let target = world
         .control
         .advance_clock(SignedDuration::from_hours(24))
         .await
         .unwrap();
-    let shown = world.control.now().await.unwrap();
-    assert!(shown >= moved && moved >= future + SignedDuration::from_hours(24));
-    assert!(shown.duration_since(future) < SignedDuration::from_hours(25));
+    let reading = world.control.now().await.unwrap();
+    assert!(reading >= target && target >= future + SignedDuration::from_hours(24));
+    assert!(reading.duration_since(future) < SignedDuration::from_hours(25));
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use printbell_simulator::{
-    Delivery, EventType, FAILURES_BORNE, LIFETIME, NewPrinter, NotSent, Options, Outcome, PlayPrint, Route, Standing,
-    print,
+    Delivery, DeliveryEnd, EventType, FAILURES_BORNE, LIFETIME, NewPrinter, NotSentReason, Options, PlayPrint, Route,
+    Standing, print,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::receiver::{Receiver, Reply};
-use crate::world::{World, told};
+use crate::receiver::{Reaction, Receiver};
+use crate::world::{World, status_and_json};
 
 /// Every character that RFC 3986 lets stand in a path or a query, in orders that a URL library would tidy up.
 const ODD: &str =
@@ -103,16 +103,16 @@ async fn raw_bodies_go_out_as_they_are_past_the_filter() {
 #[tokio::test]
 async fn a_filter_holds_back_what_it_does_not_name_except_the_test() {
     let world = World::new().await;
-    let receiver = Receiver::start([Reply::Status(200), Reply::Status(503)]).await;
+    let receiver = Receiver::start([Reaction::Status(200), Reaction::Status(503)]).await;
     world.set(&format!("http://{}/", receiver.address), &[7]).await;
 
     assert!(fire(&world, EventType::GADGET_WARNING).await.succeeded());
-    let held_back = Outcome::NotSent {
-        reason: NotSent::Filtered,
+    let held_back = DeliveryEnd::NotSent {
+        reason: NotSentReason::Filtered,
     };
-    assert_eq!(fire(&world, EventType::PRINT_STARTED).await.outcome, held_back);
+    assert_eq!(fire(&world, EventType::PRINT_STARTED).await.end, held_back);
     assert_eq!(
-        fire(&world, EventType::TEST).await.outcome,
+        fire(&world, EventType::TEST).await.end,
         held_back,
         "TestWebhook only is past the filter"
     );
@@ -121,9 +121,9 @@ async fn a_filter_holds_back_what_it_does_not_name_except_the_test() {
         .fire_payload(&world.printer.printer_id, r#"{"EventType":"7"}"#)
         .await
         .unwrap();
-    assert_eq!(without_a_type.outcome, held_back);
+    assert_eq!(without_a_type.end, held_back);
 
-    let test = told(world.call(Route::Test, None).await.unwrap()).await;
+    let test = status_and_json(world.call(Route::Test, None).await.unwrap()).await;
     assert_eq!(test, (200, json!({"HttpStatusCode": 503})));
     assert_eq!(receiver.requests().len(), 2);
     assert!(receiver.requests()[1].contains(r#""EventType":16"#));
@@ -132,15 +132,18 @@ async fn a_filter_holds_back_what_it_does_not_name_except_the_test() {
 #[tokio::test]
 async fn a_test_without_an_active_webhook_is_refused_and_one_without_an_answer_says_so() {
     let world = impatient().await;
-    assert_eq!(told(world.call(Route::Test, None).await.unwrap()).await.0, 400);
-    let receiver = Receiver::start([Reply::Hang]).await;
+    assert_eq!(
+        status_and_json(world.call(Route::Test, None).await.unwrap()).await.0,
+        400
+    );
+    let receiver = Receiver::start([Reaction::Hang]).await;
     world.set(&format!("http://{}/", receiver.address), &[]).await;
-    let (status, body) = told(world.call(Route::Test, None).await.unwrap()).await;
+    let (status, body) = status_and_json(world.call(Route::Test, None).await.unwrap()).await;
     assert_eq!((status, &body["HttpStatusCode"]), (200, &Value::Null));
     assert!(body["Error"].as_str().unwrap().starts_with("No answer in 10"), "{body}");
     world.control.advance_clock(LIFETIME).await.unwrap();
     assert_eq!(
-        told(world.call(Route::Test, None).await.unwrap()).await.0,
+        status_and_json(world.call(Route::Test, None).await.unwrap()).await.0,
         400,
         "expired"
     );
@@ -149,53 +152,53 @@ async fn a_test_without_an_active_webhook_is_refused_and_one_without_an_answer_s
 #[tokio::test]
 async fn anything_but_200_in_time_is_a_failure_and_is_not_tried_again() {
     let late = Duration::from_secs(60).as_millis() as u64;
-    let answered = |status| Outcome::Answered {
+    let answer = |status| DeliveryEnd::Answered {
         status,
         answer: String::new(),
         ms: 0,
     };
-    let timed_out = Outcome::TimedOut { ms: late };
-    let unreachable = Outcome::Unreachable {
+    let timed_out = DeliveryEnd::TimedOut { ms: late };
+    let unreachable = DeliveryEnd::Unreachable {
         reason: String::new(),
         ms: 0,
     };
-    for (reply, expected, failures) in [
-        (Reply::Status(200), answered(200), 0),
-        (Reply::Status(201), answered(201), 1),
-        (Reply::Status(204), answered(204), 1),
+    for (reaction, expected, failures) in [
+        (Reaction::Status(200), answer(200), 0),
+        (Reaction::Status(201), answer(201), 1),
+        (Reaction::Status(204), answer(204), 1),
         (
-            Reply::Raw("HTTP/1.1 302 X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"),
-            answered(302),
+            Reaction::Raw("HTTP/1.1 302 X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"),
+            answer(302),
             1,
         ),
-        (Reply::Status(401), answered(401), 1),
-        (Reply::Status(503), answered(503), 1),
-        (Reply::Status(604), answered(604), 1),
-        (Reply::Hang, timed_out.clone(), 1),
+        (Reaction::Status(401), answer(401), 1),
+        (Reaction::Status(503), answer(503), 1),
+        (Reaction::Status(604), answer(604), 1),
+        (Reaction::Hang, timed_out.clone(), 1),
         (
-            Reply::Raw("HTTP/1.1 200 X\r\ncontent-length: 5\r\n\r\nhal"),
+            Reaction::Raw("HTTP/1.1 200 X\r\ncontent-length: 5\r\n\r\nhal"),
             timed_out,
             1,
         ),
-        (Reply::Raw("no http at all\r\n\r\n"), unreachable.clone(), 1),
-        (Reply::Close, unreachable, 1),
+        (Reaction::Raw("no http at all\r\n\r\n"), unreachable.clone(), 1),
+        (Reaction::Close, unreachable, 1),
     ] {
         let world = impatient().await;
-        let receiver = Receiver::start([reply.clone()]).await;
+        let receiver = Receiver::start([reaction.clone()]).await;
         world.set(&format!("http://{}/", receiver.address), &[]).await;
         let delivery = fire(&world, EventType::PRINT_STARTED).await;
-        let same = std::mem::discriminant(&delivery.outcome) == std::mem::discriminant(&expected);
-        let status = if let Outcome::Answered { status, .. } = expected {
+        let same = std::mem::discriminant(&delivery.end) == std::mem::discriminant(&expected);
+        let status = if let DeliveryEnd::Answered { status, .. } = expected {
             Some(status)
         } else {
             None
         };
-        assert!(same && delivery.status() == status, "{reply:?}: {:?}", delivery.outcome);
-        assert_eq!(receiver.requests().len(), 1, "{reply:?}");
+        assert!(same && delivery.status() == status, "{reaction:?}: {:?}", delivery.end);
+        assert_eq!(receiver.requests().len(), 1, "{reaction:?}");
         assert_eq!(
             world.registration().await.webhook.unwrap().failures_in_a_row,
             failures,
-            "{reply:?}"
+            "{reaction:?}"
         );
     }
 }
@@ -208,9 +211,9 @@ async fn a_host_without_a_listener_or_without_tls_is_unreachable() {
         world.set(url, &[]).await;
         let delivery = fire(&world, EventType::PRINT_STARTED).await;
         assert!(
-            matches!(delivery.outcome, Outcome::Unreachable { .. }),
+            matches!(delivery.end, DeliveryEnd::Unreachable { .. }),
             "{url}: {:?}",
-            delivery.outcome
+            delivery.end
         );
     }
 }
@@ -218,7 +221,7 @@ async fn a_host_without_a_listener_or_without_tls_is_unreachable() {
 #[tokio::test]
 async fn the_sixth_failure_in_a_row_disables_a_webhook_until_it_is_set_again() {
     let world = World::new().await;
-    let receiver = Receiver::start(std::iter::repeat_n(Reply::Status(500), FAILURES_BORNE as usize + 1)).await;
+    let receiver = Receiver::start(std::iter::repeat_n(Reaction::Status(500), FAILURES_BORNE as usize + 1)).await;
     let url = format!("http://{}/", receiver.address);
     world.set(&url, &[]).await;
     for _ in 0..=FAILURES_BORNE {
@@ -227,9 +230,9 @@ async fn the_sixth_failure_in_a_row_disables_a_webhook_until_it_is_set_again() {
     }
     let delivery = fire(&world, EventType::PRINT_PROGRESS).await;
     assert_eq!(
-        delivery.outcome,
-        Outcome::NotSent {
-            reason: NotSent::Disabled
+        delivery.end,
+        DeliveryEnd::NotSent {
+            reason: NotSentReason::Disabled
         }
     );
     assert_eq!(
@@ -278,9 +281,9 @@ async fn a_webhook_expires_by_the_clock_and_a_set_in_time_keeps_it() {
         .unwrap();
     let delivery = fire(&world, EventType::PRINT_STARTED).await;
     assert_eq!(
-        delivery.outcome,
-        Outcome::NotSent {
-            reason: NotSent::Expired
+        delivery.end,
+        DeliveryEnd::NotSent {
+            reason: NotSentReason::Expired
         }
     );
     let registration = world.registration().await;
@@ -292,7 +295,7 @@ async fn a_webhook_expires_by_the_clock_and_a_set_in_time_keeps_it() {
 async fn a_delivery_counts_though_the_one_who_asked_for_it_went_away() {
     let world = World::new().await;
     let gate = Arc::new(Notify::new());
-    let receiver = Receiver::start([Reply::When(Arc::clone(&gate))]).await;
+    let receiver = Receiver::start([Reaction::When(Arc::clone(&gate))]).await;
     world.set(&format!("http://{}/", receiver.address), &[]).await;
     tokio::select! {
         answer = world.call(Route::Test, None) => panic!("answered before the webhook: {answer:?}"),
@@ -324,7 +327,7 @@ async fn a_print_is_played_whole_in_order_and_through_the_filter() {
     let id = &world.printer.printer_id;
     for (filter, speed) in [(&[][..], 0.0), (&[1, 2], 0.0), (&[], 720_000.0)] {
         world.set(&format!("http://{}/", receiver.address), filter).await;
-        let sent_before = receiver.requests().len();
+        let count_before = receiver.requests().len();
         let play = PlayPrint {
             speed,
             file_name: Some("vase.3mf".into()),
@@ -337,8 +340,8 @@ async fn a_print_is_played_whole_in_order_and_through_the_filter() {
             assert_eq!(delivery.succeeded(), wanted, "{delivery:?}");
         }
 
-        let sent = receiver.requests().split_off(sent_before);
-        let bodies: Vec<Value> = sent
+        let requests = receiver.requests().split_off(count_before);
+        let bodies: Vec<Value> = requests
             .iter()
             .map(|request| serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap())
             .collect();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use printbell_simulator::{CallRecord, Fault, NewPrinter, Route};
 use serde_json::{Value, json};
 
-use crate::world::{World, told};
+use crate::world::{World, status_and_json};
 
 fn set_to(url: &str) -> Option<Value> {
     Some(json!({"WebhookUrl": url}))
@@ -32,8 +32,8 @@ async fn answers_can_be_any_status_with_retry_after_and_a_body() {
             answer.headers().get("retry-after").map(|value| value.to_str().unwrap()),
             retry_after
         );
-        let (told_status, body) = told(answer).await;
-        assert_eq!((told_status, &body["Status"]), (status, &json!(status)));
+        let (answer_status, body) = status_and_json(answer).await;
+        assert_eq!((answer_status, &body["Status"]), (status, &json!(status)));
         assert!(
             world.registration().await.webhook.is_none(),
             "{status}: nothing was done"
@@ -141,7 +141,7 @@ async fn a_fault_keeps_to_its_route_its_printer_and_its_number() {
         .on(Route::Info)
         .for_printer(&world.printer.printer_id)
         .times(2);
-    let added = world.control.add_fault(&fault).await.unwrap();
+    let first = world.control.add_fault(&fault).await.unwrap();
     assert_eq!(
         world
             .call_as(other.token.expose(), Route::Info, None)
@@ -153,7 +153,7 @@ async fn a_fault_keeps_to_its_route_its_printer_and_its_number() {
     assert_eq!(world.call(Route::Delete, None).await.unwrap().status(), 200);
     assert_eq!(world.call(Route::Info, None).await.unwrap().status(), 605);
     let active = world.control.faults().await.unwrap();
-    assert_eq!((active.len(), active[0].id, active[0].struck), (1, added.id, 1));
+    assert_eq!((active.len(), active[0].id, active[0].strikes), (1, first.id, 1));
     assert_eq!(active[0].fault, fault);
     assert_eq!(world.call(Route::Info, None).await.unwrap().status(), 605);
     assert_eq!(world.call(Route::Info, None).await.unwrap().status(), 200);
@@ -185,13 +185,13 @@ async fn calls_for_one_printer_at_once_are_told_from_calls_in_turn() {
         .add_fault(&Fault::delay(Duration::from_millis(100)).times(2))
         .await
         .unwrap();
-    let began = Instant::now();
+    let start = Instant::now();
     let (one, two) = tokio::join!(set(), world.call(Route::Delete, None));
     assert_eq!(
         (one.unwrap().status().as_u16(), two.unwrap().status().as_u16()),
         (200, 200)
     );
-    assert!(began.elapsed() >= Duration::from_millis(100));
+    assert!(start.elapsed() >= Duration::from_millis(100));
     assert_eq!(world.registration().await.history.max_calls_in_flight, 2);
     let traffic = world.control.traffic().await.unwrap();
     assert_eq!((traffic.calls, traffic.in_flight, traffic.max_in_flight), (4, 0, 2));

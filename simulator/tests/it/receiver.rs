@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 /// How to answer one request.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub enum Reaction {
     /// With this status and `{"id":"1"}`.
     Status(u16),
     /// With these bytes, and the connection stays open.
@@ -23,7 +23,7 @@ pub enum Reply {
     When(Arc<Notify>),
 }
 
-/// Answers 200 once its replies are used up.
+/// Answers 200 once its reactions are used up.
 pub struct Receiver {
     pub address: String,
     shared: Arc<Shared>,
@@ -33,16 +33,16 @@ pub struct Receiver {
 #[derive(Default)]
 struct Shared {
     requests: Mutex<Vec<Vec<u8>>>,
-    replies: Mutex<VecDeque<Reply>>,
+    reactions: Mutex<VecDeque<Reaction>>,
     arrived: Notify,
 }
 
 impl Receiver {
-    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub async fn start(reactions: impl IntoIterator<Item = Reaction>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let shared = Arc::new(Shared {
-            replies: Mutex::new(replies.into_iter().collect()),
+            reactions: Mutex::new(reactions.into_iter().collect()),
             ..Shared::default()
         });
         let server = tokio::spawn({
@@ -95,18 +95,23 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         }
     }
     shared.requests.lock().unwrap().push(request);
-    let reply = shared.replies.lock().unwrap().pop_front().unwrap_or(Reply::Status(200));
+    let reaction = shared
+        .reactions
+        .lock()
+        .unwrap()
+        .pop_front()
+        .unwrap_or(Reaction::Status(200));
     shared.arrived.notify_one();
-    let answer = match reply {
-        Reply::Close => return,
-        Reply::Hang => return std::future::pending().await,
-        Reply::Raw(answer) => {
+    let answer = match reaction {
+        Reaction::Close => return,
+        Reaction::Hang => return std::future::pending().await,
+        Reaction::Raw(answer) => {
             stream.write_all(answer.as_bytes()).await.unwrap();
             return std::future::pending().await;
         }
-        Reply::Status(status @ (204 | 304)) => format!("HTTP/1.1 {status} X\r\n\r\n"),
-        Reply::Status(status) => ok().replace("200", &status.to_string()),
-        Reply::When(notify) => {
+        Reaction::Status(status @ (204 | 304)) => format!("HTTP/1.1 {status} X\r\n\r\n"),
+        Reaction::Status(status) => ok().replace("200", &status.to_string()),
+        Reaction::When(notify) => {
             notify.notified().await;
             ok()
         }

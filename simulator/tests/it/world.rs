@@ -1,13 +1,13 @@
 //! A simulator with one printer, and the calls an app makes.
 
-use printbell_simulator::{Control, Issued, NewPrinter, Options, Registration, Route, Simulator};
+use printbell_simulator::{AppConnection, Control, NewPrinter, Options, Registration, Route, Simulator};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 pub struct World {
     pub simulator: Simulator,
     pub control: Control,
-    pub printer: Issued,
+    pub printer: AppConnection,
     pub http: reqwest::Client,
 }
 
@@ -71,7 +71,7 @@ impl World {
 }
 
 /// The status and the JSON body of an answer.
-pub async fn told(response: Response) -> (u16, Value) {
+pub async fn status_and_json(response: Response) -> (u16, Value) {
     let status: StatusCode = response.status();
     assert_eq!(response.headers()["content-type"], "application/json");
     (status.as_u16(), response.json().await.unwrap())

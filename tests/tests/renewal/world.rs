@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use printbell_simulator::wire::NewPrinter;
-use printbell_simulator::{AppToken, Control, History, PrinterId, Route};
+use printbell_simulator::{AppToken, Control, History, NewPrinter, PrinterId, Route};
 use printbell_tests::aws::Aws;
 use printbell_tests::stack::{Api, Stack};
 use serde_json::{Value, json};

@@ -5,11 +5,18 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use crate::wire::{
-    ActiveFault, ClockAdvance, ClockReading, DeliveryPage, Issued, Items, NewPrinter, Notify, PlayPrint, Registration,
-    Traffic,
-};
-use crate::{CallRecord, Delivery, EventType, Fault, PrinterId};
+use crate::http::tls;
+use crate::wire::Items;
+use crate::wire::clock::{ClockAdvance, ClockReading};
+use crate::wire::connection::{AppConnection, NewPrinter};
+use crate::wire::delivery::{Delivery, DeliveryPage};
+use crate::wire::event_type::EventType;
+use crate::wire::fault::{ActiveFault, Fault};
+use crate::wire::history::CallRecord;
+use crate::wire::ids::PrinterId;
+use crate::wire::notification::{Notify, PlayPrint};
+use crate::wire::registration::Registration;
+use crate::wire::traffic::Traffic;
 
 /// Drives a running simulator. Cheap to clone; every method is one HTTP request, without a timeout of its own.
 #[derive(Clone, Debug)]
@@ -46,7 +53,7 @@ impl Control {
     pub fn new(url: &str) -> Self {
         Self {
             base: url.trim_end_matches('/').to_owned(),
-            http: crate::tls::http_client(),
+            http: tls::http_client(),
         }
     }
 
@@ -57,7 +64,7 @@ impl Control {
 
     /// Issues an App Connection: a printer and its token. A token that is known already keeps its printer and its
     /// webhook, and what the request names is changed.
-    pub async fn issue_printer(&self, printer: &NewPrinter) -> Result<Issued> {
+    pub async fn issue_printer(&self, printer: &NewPrinter) -> Result<AppConnection> {
         self.json(self.request(Method::POST, "printers").json(printer)).await
     }
 

@@ -1,29 +1,17 @@
 //! The rules for one webhook: how long it lives, what its filter lets through, and what disables it.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::deliveries::NotSent;
-use crate::webhook_url::WebhookUrl;
-use crate::{EventType, Outcome};
+use super::webhook_url::WebhookUrl;
+use crate::wire::delivery::{DeliveryEnd, NotSentReason};
+use crate::wire::event_type::EventType;
+use crate::wire::registration::Standing;
 
 /// How long a webhook stays active after a successful Set (the specification page: 180 days).
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 /// More failures in a row than this disable the webhook (the page's draft of 2026-06-14: "more than 5 in a row").
 pub const FAILURES_BORNE: u32 = 5;
-
-/// Whether a webhook's notifications go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Standing {
-    /// They go out.
-    Active,
-    /// It wasn't set again within 180 days.
-    Expired,
-    /// Too many deliveries in a row failed.
-    Disabled,
-}
 
 /// What one Set call says; the next one overwrites all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +55,11 @@ impl Webhook {
     }
 
     /// Why no notification at all may be sent now, if so.
-    pub(crate) fn closed(&self, now: Timestamp) -> Option<NotSent> {
+    pub(crate) fn closed(&self, now: Timestamp) -> Option<NotSentReason> {
         match self.standing(now) {
             Standing::Active => None,
-            Standing::Expired => Some(NotSent::Expired),
-            Standing::Disabled => Some(NotSent::Disabled),
+            Standing::Expired => Some(NotSentReason::Expired),
+            Standing::Disabled => Some(NotSentReason::Disabled),
         }
     }
 
@@ -82,8 +70,8 @@ impl Webhook {
     }
 
     /// Takes note of how a delivery went.
-    pub(crate) fn delivered(&mut self, outcome: &Outcome, now: Timestamp) {
-        if outcome.succeeded() {
+    pub(crate) fn delivered(&mut self, end: &DeliveryEnd, now: Timestamp) {
+        if end.succeeded() {
             self.failures_in_a_row = 0;
             return;
         }

@@ -30,7 +30,7 @@ impl IntoResponse for HangUp {
 /// What makes hyper close the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the call was meant to get no answer")]
-struct HungUp;
+struct HangUpError;
 
 /// Serves until it is dropped, and every connection with it.
 pub(crate) async fn serve(listener: TcpListener, router: Router) {
@@ -57,13 +57,13 @@ async fn serve_connection(stream: TcpStream, router: Router) {
         async move {
             let Ok(response) = router.call(request).await.map_err(|never: Infallible| match never {});
             if response.extensions().get::<HangUp>().is_some() {
-                Err(HungUp)
+                Err(HangUpError)
             } else {
                 Ok(response)
             }
         }
     });
-    // A connection that breaks off is the caller's business, and `HungUp` is meant.
+    // A connection that breaks off is the caller's business, and `HangUpError` is meant.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::fault::{BadFault, Ending, Fault, When};
-use crate::wire::ActiveFault;
-use crate::{PrinterId, Route};
+use crate::wire::fault::{ActiveFault, Ending, Fault, InvalidFault, When};
+use crate::wire::ids::PrinterId;
+use crate::wire::route::Route;
 
 /// The faults that may still strike.
 #[derive(Debug, Default)]
@@ -15,13 +15,13 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn add(&mut self, fault: Fault) -> Result<ActiveFault, BadFault> {
+    pub(crate) fn add(&mut self, fault: Fault) -> Result<ActiveFault, InvalidFault> {
         fault.check()?;
         self.last_id += 1;
         let active = ActiveFault {
             id: self.last_id,
             fault,
-            struck: 0,
+            strikes: 0,
         };
         self.active.push(active.clone());
         Ok(active)
@@ -42,7 +42,7 @@ impl Faults {
     /// What goes wrong in the next call. The oldest faults go first: their delays add up, and the first ending ends it.
     pub(crate) fn strike(&mut self, route: Route, printer: Option<&PrinterId>) -> Mishap {
         let mut mishap = Mishap::default();
-        for ActiveFault { fault, struck, .. } in &mut self.active {
+        for ActiveFault { fault, strikes, .. } in &mut self.active {
             if !fault.concerns(route, printer) {
                 continue;
             }
@@ -50,7 +50,7 @@ impl Faults {
             if splitmix64(self.draws) % 100 >= u64::from(fault.rate_percent) {
                 continue;
             }
-            *struck += 1;
+            *strikes += 1;
             let delay = Duration::from_millis(fault.delay_ms);
             match fault.when {
                 When::BeforeWork => mishap.delay_before += delay,
@@ -62,7 +62,7 @@ impl Faults {
             }
         }
         self.active
-            .retain(|active| active.fault.times.is_none_or(|times| active.struck < times));
+            .retain(|active| active.fault.times.is_none_or(|times| active.strikes < times));
         mishap
     }
 }
@@ -128,10 +128,10 @@ mod tests {
     #[test]
     fn a_fault_is_gone_after_its_number_of_calls() {
         let mut faults = faults([Fault::answer(604).times(2)]);
-        let struck: Vec<bool> = (0..4)
+        let strikes: Vec<bool> = (0..4)
             .map(|_| faults.strike(Route::Set, None).ending(When::BeforeWork).is_some())
             .collect();
-        assert_eq!(struck, [true, true, false, false]);
+        assert_eq!(strikes, [true, true, false, false]);
         assert!(faults.active().is_empty());
     }
 
@@ -143,8 +143,8 @@ mod tests {
                 .map(|_| faults.strike(Route::Set, None) != Mishap::default())
                 .collect::<Vec<_>>()
         };
-        let struck = run().iter().filter(|&&struck| struck).count();
-        assert!((900..1_100).contains(&struck), "{struck} of 10000");
+        let strikes = run().iter().filter(|&&strike| strike).count();
+        assert!((900..1_100).contains(&strikes), "{strikes} of 10000");
         assert_eq!(run(), run());
     }
 
@@ -177,13 +177,13 @@ mod tests {
             ..Fault::hang()
         };
         for (fault, why) in [
-            (Fault::hang().rate_percent(0), BadFault::Rate),
-            (Fault::hang().rate_percent(101), BadFault::Rate),
-            (Fault::hang().times(0), BadFault::Times),
-            (Fault::answer(199), BadFault::Status),
-            (Fault::answer(1000), BadFault::Status),
-            (Fault::answer(429).retry_after("1\n"), BadFault::RetryAfter),
-            (nothing, BadFault::NoEffect),
+            (Fault::hang().rate_percent(0), InvalidFault::Rate),
+            (Fault::hang().rate_percent(101), InvalidFault::Rate),
+            (Fault::hang().times(0), InvalidFault::Times),
+            (Fault::answer(199), InvalidFault::Status),
+            (Fault::answer(1000), InvalidFault::Status),
+            (Fault::answer(429).retry_after("1\n"), InvalidFault::RetryAfter),
+            (nothing, InvalidFault::NoEffect),
         ] {
             assert_eq!(Faults::default().add(fault).unwrap_err(), why);
         }

@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::{Clock, OutOfRange};
-use crate::deliveries::DeliveryLog;
-use crate::delivery::Courier;
-use crate::faults::Faults;
-use crate::fleet::{Fleet, SharedPrinter};
-use crate::payload;
+use crate::http::courier::Courier;
+use crate::print::payload;
 use crate::print::{Print, SCRIPT, Speed, likely_scene};
-use crate::printer::Admission;
-use crate::traffic::TrafficMeter;
-use crate::webhook_url::Schemes;
-use crate::{AppToken, Delivery, EventType, Outcome};
+use crate::service::clock::{Clock, TimeOutOfRange};
+use crate::service::delivery_log::DeliveryLog;
+use crate::service::faults::Faults;
+use crate::service::fleet::{Fleet, SharedPrinter};
+use crate::service::printer::Admission;
+use crate::service::traffic::TrafficMeter;
+use crate::service::webhook_url::Schemes;
+use crate::wire::delivery::{Delivery, DeliveryEnd};
+use crate::wire::event_type::EventType;
+use crate::wire::ids::AppToken;
 
 /// Whose tokens are good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(crate) enum Tokens {
 
 /// The state of a running simulator. Its locks are held for moments only, never across an await.
 #[derive(Debug)]
-pub(crate) struct Simulation {
+pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) schemes: Schemes,
     tokens: Tokens,
@@ -76,7 +78,7 @@ impl Notification {
     }
 }
 
-impl Simulation {
+impl State {
     pub(crate) fn new(schemes: Schemes, tokens: Tokens, courier: Courier) -> Self {
         Self {
             clock: Clock::default(),
@@ -121,13 +123,13 @@ impl Simulation {
     }
 
     /// Moves the clock.
-    pub(crate) fn advance_clock(&self, by: SignedDuration) -> Result<Timestamp, OutOfRange> {
+    pub(crate) fn advance_clock(&self, by: SignedDuration) -> Result<Timestamp, TimeOutOfRange> {
         self.note_lapses();
         self.clock.advance(by)
     }
 
     /// Sets the clock.
-    pub(crate) fn set_clock(&self, now: Timestamp) -> Result<(), OutOfRange> {
+    pub(crate) fn set_clock(&self, now: Timestamp) -> Result<(), TimeOutOfRange> {
         self.note_lapses();
         self.clock.set(now)
     }
@@ -151,8 +153,8 @@ impl Simulation {
     /// as the service would.
     #[expect(clippy::expect_used, reason = "a delivery doesn't panic, and nobody cancels it")]
     pub(crate) async fn notify(self: &Arc<Self>, printer: &SharedPrinter, notification: Notification) -> Delivery {
-        let (simulation, printer) = (Arc::clone(self), printer.clone());
-        let delivery = tokio::spawn(async move { simulation.deliver(&printer, notification).await });
+        let (state, printer) = (Arc::clone(self), printer.clone());
+        let delivery = tokio::spawn(async move { state.deliver(&printer, notification).await });
         delivery.await.expect("a delivery ends")
     }
 
@@ -165,13 +167,13 @@ impl Simulation {
         } = notification;
         let at = self.clock.now();
         let text = String::from_utf8_lossy(&body).into_owned();
-        let admitted = printer.lock().admit(event, admission, at);
-        let outcome = match admitted {
-            Err(reason) => Outcome::NotSent { reason },
+        let ticket = printer.lock().admit(event, admission, at);
+        let end = match ticket {
+            Err(reason) => DeliveryEnd::NotSent { reason },
             Ok(ticket) => {
-                let outcome = self.courier.deliver(&ticket.url, &content_type, body).await;
-                printer.lock().delivered(&ticket, &outcome, self.clock.now());
-                outcome
+                let end = self.courier.deliver(&ticket.url, &content_type, body).await;
+                printer.lock().delivered(&ticket, &end, self.clock.now());
+                end
             }
         };
         let printer_id = printer.id.clone();
@@ -181,16 +183,16 @@ impl Simulation {
             event_type: event,
             at,
             body: text,
-            outcome,
+            end,
         })
     }
 
     /// Plays a print, one notification after the other, each when it is due or the one before it is through.
     pub(crate) async fn play(self: &Arc<Self>, printer: &SharedPrinter, print: &Print, speed: Speed) -> Vec<Delivery> {
-        let began = tokio::time::Instant::now();
+        let start = tokio::time::Instant::now();
         let mut deliveries = Vec::with_capacity(SCRIPT.len());
         for scene in &SCRIPT {
-            pause(speed.due(scene).saturating_sub(began.elapsed())).await;
+            pause(speed.due(scene).saturating_sub(start.elapsed())).await;
             let face = printer.lock().face();
             let body = payload::text(&face, scene.event, Some(&print.moment(scene)));
             deliveries.push(self.notify(printer, Notification::json(Some(scene.event), body)).await);

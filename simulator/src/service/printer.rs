@@ -2,12 +2,16 @@
 
 use jiff::Timestamp;
 
-use crate::deliveries::NotSent;
-use crate::history::Chronicle;
-use crate::webhook::{Parameters, Webhook};
-use crate::webhook_url::WebhookUrl;
-use crate::wire::{NewPrinter, Registration, WebhookState};
-use crate::{CallRecord, EventType, Outcome, PrinterId, Route};
+use super::chronicle::Chronicle;
+use super::webhook::{Parameters, Webhook};
+use super::webhook_url::WebhookUrl;
+use crate::wire::connection::NewPrinter;
+use crate::wire::delivery::{DeliveryEnd, NotSentReason};
+use crate::wire::event_type::EventType;
+use crate::wire::history::CallRecord;
+use crate::wire::ids::PrinterId;
+use crate::wire::registration::{Registration, WebhookState};
+use crate::wire::route::Route;
 
 /// What the rest of the world sees of a printer.
 #[derive(Clone, Debug)]
@@ -79,8 +83,8 @@ impl Printer {
 
     /// Overwrites every parameter of earlier calls, at once; the webhook is active again for 180 days, whatever it was.
     pub(crate) fn set(&mut self, parameters: Parameters, now: Timestamp) {
-        let replaced = self.webhook.replace(Webhook::new(parameters, now));
-        self.chronicle.was_set(replaced.as_ref(), now);
+        let old = self.webhook.replace(Webhook::new(parameters, now));
+        self.chronicle.was_set(old.as_ref(), now);
     }
 
     /// Removes the webhook, if there is one.
@@ -96,13 +100,13 @@ impl Printer {
         event: Option<EventType>,
         admission: Admission,
         now: Timestamp,
-    ) -> Result<Ticket, NotSent> {
-        let webhook = self.webhook.as_ref().ok_or(NotSent::NoWebhook)?;
+    ) -> Result<Ticket, NotSentReason> {
+        let webhook = self.webhook.as_ref().ok_or(NotSentReason::NoWebhook)?;
         if let Some(reason) = webhook.closed(now) {
             return Err(reason);
         }
         if admission == Admission::Filtered && !webhook.wants(event) {
-            return Err(NotSent::Filtered);
+            return Err(NotSentReason::Filtered);
         }
         Ok(Ticket {
             url: webhook.parameters.url.clone(),
@@ -111,10 +115,10 @@ impl Printer {
     }
 
     /// Takes note of how a delivery went; one that began before the latest Set counts neither for nor against it.
-    pub(crate) fn delivered(&mut self, ticket: &Ticket, outcome: &Outcome, now: Timestamp) {
+    pub(crate) fn delivered(&mut self, ticket: &Ticket, end: &DeliveryEnd, now: Timestamp) {
         let current = self.chronicle.sets() == ticket.set;
         if let Some(webhook) = self.webhook.as_mut().filter(|_| current) {
-            webhook.delivered(outcome, now);
+            webhook.delivered(end, now);
         }
     }
 
@@ -154,15 +158,17 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::webhook::{FAILURES_BORNE, LIFETIME, Standing};
-    use crate::webhook_url::Schemes;
+    use crate::service::webhook::{FAILURES_BORNE, LIFETIME};
+    use crate::service::webhook_url::Schemes;
+    use crate::wire::history::Lapse;
+    use crate::wire::registration::Standing;
 
     const T0: Timestamp = Timestamp::constant(1_800_000_000, 0);
     const SECOND: SignedDuration = SignedDuration::from_secs(1);
-    const FAILED: Outcome = Outcome::TimedOut { ms: 10_000 };
+    const FAILED: DeliveryEnd = DeliveryEnd::TimedOut { ms: 10_000 };
 
-    fn answered(status: u16) -> Outcome {
-        Outcome::Answered {
+    fn answered(status: u16) -> DeliveryEnd {
+        DeliveryEnd::Answered {
             status,
             answer: String::new(),
             ms: 1,
@@ -184,9 +190,9 @@ mod tests {
     }
 
     /// Sends one event and has it end this way.
-    fn deliver(printer: &mut Printer, outcome: &Outcome, now: Timestamp) -> Result<(), NotSent> {
+    fn deliver(printer: &mut Printer, end: &DeliveryEnd, now: Timestamp) -> Result<(), NotSentReason> {
         let ticket = printer.admit(Some(EventType(1)), Admission::Filtered, now)?;
-        printer.delivered(&ticket, outcome, now);
+        printer.delivered(&ticket, end, now);
         Ok(())
     }
 
@@ -199,7 +205,7 @@ mod tests {
                 .map(|ticket| ticket.url)
         };
         assert!(admit(T0 + LIFETIME - SECOND).is_ok());
-        assert_eq!(admit(T0 + LIFETIME), Err(NotSent::Expired));
+        assert_eq!(admit(T0 + LIFETIME), Err(NotSentReason::Expired));
         assert_eq!(printer.registration(T0).webhook.unwrap().expires_at, T0 + LIFETIME);
     }
 
@@ -244,8 +250,8 @@ mod tests {
     #[test]
     fn more_than_five_failures_in_a_row_disable_it_until_it_is_set_again() {
         let mut printer = registered();
-        for outcome in [answered(500), answered(204), answered(301), FAILED, answered(604)] {
-            deliver(&mut printer, &outcome, T0).unwrap();
+        for end in [answered(500), answered(204), answered(301), FAILED, answered(604)] {
+            deliver(&mut printer, &end, T0).unwrap();
         }
         assert_eq!(
             printer.registration(T0).webhook.unwrap().standing,
@@ -259,11 +265,11 @@ mod tests {
         deliver(&mut printer, &answered(201), T0 + SECOND).unwrap();
         assert_eq!(
             deliver(&mut printer, &answered(200), T0 + SECOND),
-            Err(NotSent::Disabled)
+            Err(NotSentReason::Disabled)
         );
         printer.set(parameters("https://a.example/x", &[]), T0 + SECOND * 9);
         assert_eq!(deliver(&mut printer, &answered(200), T0 + SECOND * 9), Ok(()));
-        let lapse = crate::Lapse {
+        let lapse = Lapse {
             cause: Standing::Disabled,
             from: T0 + SECOND,
             until: T0 + SECOND * 9,
@@ -285,7 +291,7 @@ mod tests {
         let mut printer = registered();
         printer.delete(T0 + SECOND);
         printer.delete(T0 + SECOND);
-        assert_eq!(deliver(&mut printer, &FAILED, T0), Err(NotSent::NoWebhook));
+        assert_eq!(deliver(&mut printer, &FAILED, T0), Err(NotSentReason::NoWebhook));
         printer.set(parameters("https://a.example/x", &[]), T0 + LIFETIME * 3);
         let history = printer.registration(T0 + LIFETIME * 3).history;
         assert_eq!((history.sets, history.deletes, history.ever_inactive), (2, 1, false));
@@ -299,29 +305,29 @@ mod tests {
     fn a_lapse_is_seen_however_the_clock_walks() {
         let later = T0 + LIFETIME + SECOND;
 
-        let walked_past = registered();
-        assert!(walked_past.registration(later).history.ever_inactive);
+        let past_expiry = registered();
+        assert!(past_expiry.registration(later).history.ever_inactive);
 
-        let mut walked_back = registered();
-        walked_back.clock_moves(later);
-        assert!(walked_back.registration(T0).history.ever_inactive);
+        let mut back_again = registered();
+        back_again.clock_moves(later);
+        assert!(back_again.registration(T0).history.ever_inactive);
 
-        let mut renewed_late = registered();
-        renewed_late.set(parameters("https://a.example/x", &[]), later);
-        let history = renewed_late.registration(later).history;
+        let mut late_renewal = registered();
+        late_renewal.set(parameters("https://a.example/x", &[]), later);
+        let history = late_renewal.registration(later).history;
         assert!(history.ever_inactive);
         assert_eq!(history.lapses[0].cause, Standing::Expired);
         assert_eq!(history.longest_gap_seconds, (LIFETIME + SECOND).as_secs());
 
-        let mut renewed_in_time = registered();
+        let mut timely_renewals = registered();
         for days in [100, 200, 300] {
-            renewed_in_time.clock_moves(T0 + SignedDuration::from_hours(days * 24));
-            renewed_in_time.set(
+            timely_renewals.clock_moves(T0 + SignedDuration::from_hours(days * 24));
+            timely_renewals.set(
                 parameters("https://a.example/x", &[]),
                 T0 + SignedDuration::from_hours(days * 24),
             );
         }
-        let history = renewed_in_time.registration(T0 + LIFETIME * 2).history;
+        let history = timely_renewals.registration(T0 + LIFETIME * 2).history;
         assert!(!history.ever_inactive);
         assert_eq!(history.longest_gap_seconds, 100 * 24 * 3600);
     }

@@ -1,6 +1,6 @@
-//! How busy the API is.
+//! Counts how busy the API is.
 
-use crate::wire::Traffic;
+use crate::wire::traffic::Traffic;
 
 /// Keeps [`Traffic`] up to date.
 #[derive(Debug, Default)]
@@ -60,13 +60,13 @@ mod tests {
         meter.ended();
         meter.ended();
         meter.began(3);
-        let seen = Traffic {
+        let peaks = Traffic {
             calls: 5,
             in_flight: 3,
             max_in_flight: 4,
             busiest_second: 3,
         };
-        assert_eq!(meter.figures(), seen);
+        assert_eq!(meter.figures(), peaks);
         meter.reset();
         assert_eq!(
             meter.figures(),

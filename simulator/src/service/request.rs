@@ -4,10 +4,12 @@
 use http::{HeaderMap, header};
 use serde::{Deserialize, Deserializer};
 
-use crate::refusal::Refusal;
-use crate::webhook::Parameters;
-use crate::webhook_url::{Schemes, WebhookUrl};
-use crate::{AppToken, EventType, Route};
+use super::refusal::Refusal;
+use super::webhook::Parameters;
+use super::webhook_url::{Schemes, WebhookUrl};
+use crate::wire::event_type::EventType;
+use crate::wire::ids::AppToken;
+use crate::wire::route::Route;
 
 /// What a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -148,10 +148,10 @@ mod tests {
             ("https://[::1]:9000/x", "/x", "[::1]:9000"),
             ("https://10.0.0.1/x?a[]=1", "/x?a[]=1", "10.0.0.1"),
         ] {
-            let read = WebhookUrl::read(url, Schemes::HttpToo).unwrap_or_else(|error| panic!("{url}: {error}"));
-            assert_eq!(read.as_str(), url);
-            assert_eq!(read.target.as_str(), target, "{url}");
-            assert_eq!(read.host(), host, "{url}");
+            let webhook_url = WebhookUrl::read(url, Schemes::HttpToo).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(webhook_url.as_str(), url);
+            assert_eq!(webhook_url.target.as_str(), target, "{url}");
+            assert_eq!(webhook_url.host(), host, "{url}");
         }
     }
 

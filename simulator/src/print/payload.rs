@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::EventType;
-use crate::printer::Face;
+use crate::service::printer::Face;
+use crate::wire::event_type::EventType;
 
 /// How far a print is.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ const LAYERS_A_MILLIMETRE: u32 = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PrinterId;
+    use crate::wire::ids::PrinterId;
 
     fn face(secret_key: Option<&str>) -> Face {
         Face {

@@ -18,23 +18,23 @@ impl Clock {
     }
 
     /// Makes it this time now.
-    pub(crate) fn set(&self, now: Timestamp) -> Result<(), OutOfRange> {
+    pub(crate) fn set(&self, now: Timestamp) -> Result<(), TimeOutOfRange> {
         if now < Timestamp::UNIX_EPOCH || now > LATEST {
-            return Err(OutOfRange);
+            return Err(TimeOutOfRange);
         }
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now.duration_since(Timestamp::now());
         Ok(())
     }
 
     /// Moves it on, or back. Two moves at once add up.
-    pub(crate) fn advance(&self, by: SignedDuration) -> Result<Timestamp, OutOfRange> {
+    pub(crate) fn advance(&self, by: SignedDuration) -> Result<Timestamp, TimeOutOfRange> {
         let mut offset = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let moved = offset.checked_add(by).ok_or(OutOfRange)?;
-        let now = Timestamp::now().checked_add(moved).map_err(|_| OutOfRange)?;
+        let new_offset = offset.checked_add(by).ok_or(TimeOutOfRange)?;
+        let now = Timestamp::now().checked_add(new_offset).map_err(|_| TimeOutOfRange)?;
         if now < Timestamp::UNIX_EPOCH || now > LATEST {
-            return Err(OutOfRange);
+            return Err(TimeOutOfRange);
         }
-        *offset = moved;
+        *offset = new_offset;
         Ok(now)
     }
 
@@ -51,7 +51,7 @@ fn shifted(real: Timestamp, offset: SignedDuration) -> Timestamp {
 /// A time that the clock can't show.
 #[derive(Debug, thiserror::Error)]
 #[error("the clock goes from 1970 to the end of 8999")]
-pub(crate) struct OutOfRange;
+pub(crate) struct TimeOutOfRange;
 
 #[cfg(test)]
 mod tests {
@@ -63,9 +63,9 @@ mod tests {
         let day = SignedDuration::from_hours(24);
         clock.set("2030-01-01T00:00:00Z".parse().unwrap()).unwrap();
         clock.advance(day).unwrap();
-        let shown = clock.advance(-day * 3).unwrap();
-        assert_eq!(shown.to_string()[..10], *"2029-12-30");
-        assert!(clock.now() >= shown, "it ticks on");
+        let reading = clock.advance(-day * 3).unwrap();
+        assert_eq!(reading.to_string()[..10], *"2029-12-30");
+        assert!(clock.now() >= reading, "it ticks on");
         clock.reset();
         assert!(clock.now().duration_since(Timestamp::now()).abs() < SignedDuration::from_mins(1));
     }

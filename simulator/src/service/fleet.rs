@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::printer::Printer;
-use crate::wire::NewPrinter;
-use crate::{AppToken, PrinterId};
+use super::printer::Printer;
+use crate::wire::connection::NewPrinter;
+use crate::wire::ids::{AppToken, PrinterId};
 
 /// A printer that calls and deliveries share. Whoever holds it keeps it, also when the fleet is reset meanwhile.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Fleet {
 /// Why a printer can't be issued.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub(crate) enum CantIssue {
+pub(crate) enum IssueError {
     #[error("a token is one or more visible ASCII characters: it has to fit into a header")]
     BadToken,
     #[error("a printerId is 1 to 64 characters of A–Z a–z 0–9 . _ ~ -")]
@@ -51,16 +51,16 @@ pub(crate) enum CantIssue {
 
 impl Fleet {
     /// Issues an App Connection, or changes one whose token is known.
-    pub(crate) fn issue(&mut self, new: &NewPrinter) -> Result<(AppToken, SharedPrinter), CantIssue> {
+    pub(crate) fn issue(&mut self, new: &NewPrinter) -> Result<(AppToken, SharedPrinter), IssueError> {
         let token = new.token.clone().unwrap_or_else(AppToken::random);
         if token.expose().is_empty() || !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CantIssue::BadToken);
+            return Err(IssueError::BadToken);
         }
         let printer = match (self.by_token(&token), &new.printer_id) {
-            (Some(known), Some(id)) if known.id != *id => return Err(CantIssue::TokenTaken),
+            (Some(known), Some(id)) if known.id != *id => return Err(IssueError::TokenTaken),
             (Some(known), _) => known,
-            (None, Some(id)) if self.by_id.contains_key(id) => return Err(CantIssue::IdTaken),
-            (None, Some(id)) if !is_url_safe(id) => return Err(CantIssue::BadId),
+            (None, Some(id)) if self.by_id.contains_key(id) => return Err(IssueError::IdTaken),
+            (None, Some(id)) if !is_url_safe(id) => return Err(IssueError::BadId),
             (None, id) => self.add(token.clone(), id.clone().unwrap_or_else(PrinterId::random)),
         };
         printer.lock().change(new);
@@ -141,12 +141,12 @@ mod tests {
         for (second, expected) in [
             (new("t1", "p1"), None),
             (new("t2", "p2"), None),
-            (new("t1", "p2"), Some(CantIssue::TokenTaken)),
-            (new("t2", "p1"), Some(CantIssue::IdTaken)),
-            (new("", "p2"), Some(CantIssue::BadToken)),
-            (new("t 2", "p2"), Some(CantIssue::BadToken)),
-            (new("t2", ""), Some(CantIssue::BadId)),
-            (new("t2", "p/2"), Some(CantIssue::BadId)),
+            (new("t1", "p2"), Some(IssueError::TokenTaken)),
+            (new("t2", "p1"), Some(IssueError::IdTaken)),
+            (new("", "p2"), Some(IssueError::BadToken)),
+            (new("t 2", "p2"), Some(IssueError::BadToken)),
+            (new("t2", ""), Some(IssueError::BadId)),
+            (new("t2", "p/2"), Some(IssueError::BadId)),
         ] {
             let mut fleet = Fleet::default();
             fleet.issue(&new("t1", "p1")).unwrap();

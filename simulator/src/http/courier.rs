@@ -14,13 +14,14 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
-use crate::Outcome;
-use crate::webhook_url::WebhookUrl;
+use super::tls;
+use crate::service::webhook_url::WebhookUrl;
+use crate::wire::delivery::DeliveryEnd;
 
 /// How long a webhook is given to answer (octoeverywhere.md: 10 seconds).
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of an answer's body is kept. The rest is read and forgotten.
+/// How much of an answer's body is text. The rest is read and forgotten.
 const ANSWER_KEPT: usize = 64 * 1024;
 
 /// Where every delivery goes in place of the URL's own host, in plain HTTP: like curl's `--connect-to` with the TLS
@@ -31,17 +32,17 @@ pub struct DeliverVia(Authority);
 /// Not a place to deliver via.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no http://HOST:PORT")]
-pub struct NoPlace(String);
+pub struct InvalidPlace(String);
 
 impl FromStr for DeliverVia {
-    type Err = NoPlace;
+    type Err = InvalidPlace;
 
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let uri: Uri = text.parse().map_err(|_| NoPlace(text.to_owned()))?;
+    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+        let uri: Uri = text.parse().map_err(|_| InvalidPlace(text.to_owned()))?;
         let bare = uri.path() == "/" && uri.query().is_none() && uri.scheme() == Some(&Scheme::HTTP);
         match uri.into_parts().authority {
             Some(authority) if bare && authority.port_u16().is_some() => Ok(Self(authority)),
-            _ => Err(NoPlace(text.to_owned())),
+            _ => Err(InvalidPlace(text.to_owned())),
         }
     }
 }
@@ -58,7 +59,7 @@ pub(crate) struct Courier {
 impl Courier {
     pub(crate) fn new(via: Option<DeliverVia>, timeout: Duration) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(crate::tls::config())
+            .with_tls_config(tls::config())
             .https_or_http()
             .enable_http1()
             .build();
@@ -68,17 +69,17 @@ impl Courier {
         Self { client, via, timeout }
     }
 
-    pub(crate) async fn deliver(&self, url: &WebhookUrl, content_type: &str, body: Bytes) -> Outcome {
-        let began = Instant::now();
+    pub(crate) async fn deliver(&self, url: &WebhookUrl, content_type: &str, body: Bytes) -> DeliveryEnd {
+        let start = Instant::now();
         let result = tokio::time::timeout(self.timeout, self.attempt(url, content_type, body)).await;
-        let ms = began.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        let ms = start.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
         match result {
-            Ok(Ok((status, answer))) => Outcome::Answered { status, answer, ms },
-            Ok(Err(error)) => Outcome::Unreachable {
+            Ok(Ok((status, answer))) => DeliveryEnd::Answered { status, answer, ms },
+            Ok(Err(error)) => DeliveryEnd::Unreachable {
                 reason: with_causes(&*error),
                 ms,
             },
-            Err(_) => Outcome::TimedOut { ms },
+            Err(_) => DeliveryEnd::TimedOut { ms },
         }
     }
 
@@ -112,14 +113,14 @@ impl Courier {
 }
 
 async fn beginning(mut body: Incoming) -> Result<String, hyper::Error> {
-    let mut kept = Vec::new();
+    let mut text = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Ok(chunk) = frame?.into_data() {
-            let room = ANSWER_KEPT - kept.len();
-            kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            let room = ANSWER_KEPT - text.len();
+            text.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
     }
-    Ok(String::from_utf8_lossy(&kept).into_owned())
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn with_causes(error: &(dyn Error + 'static)) -> String {
@@ -163,7 +164,7 @@ mod tests {
     fn a_detour_changes_where_a_request_goes_and_nothing_else() {
         let url = WebhookUrl::read(
             "https://a.example:8443/x/%2e?y=%20&&z",
-            crate::webhook_url::Schemes::HttpsOnly,
+            crate::service::webhook_url::Schemes::HttpsOnly,
         );
         let url = url.unwrap();
         let place = |via: Option<&str>| {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::EventType;
-use crate::ids::random_print_id;
-use crate::payload::Moment;
+pub(crate) mod payload;
+
+use self::payload::Moment;
+use crate::wire::event_type::EventType;
+use crate::wire::ids::random_print_id;
 
 /// How long the print takes. The bed cools down after that.
 pub const PRINT_SECONDS: u32 = 6_000;

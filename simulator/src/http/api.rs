@@ -5,32 +5,35 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{Request, State};
+use axum::extract::{self, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderValue, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::fault::{Ending, When};
-use crate::fleet::SharedPrinter;
-use crate::refusal::Refusal;
-use crate::request::{Call, Command};
-use crate::server::HangUp;
-use crate::simulation::{Notification, Simulation, pause};
-use crate::{CallRecord, EventType, Outcome, Route};
+use super::server::HangUp;
+use crate::service::fleet::SharedPrinter;
+use crate::service::refusal::Refusal;
+use crate::service::request::{Call, Command};
+use crate::state::{Notification, State, pause};
+use crate::wire::delivery::DeliveryEnd;
+use crate::wire::event_type::EventType;
+use crate::wire::fault::{Ending, When};
+use crate::wire::history::CallRecord;
+use crate::wire::route::Route;
 
 /// Far above any call that makes sense.
 const BODY_LIMIT: usize = 128 * 1024;
 
-pub(crate) fn routes() -> Router<Arc<Simulation>> {
+pub(crate) fn routes() -> Router<Arc<State>> {
     Route::ALL.into_iter().fold(Router::new(), |router, route| {
-        let serve = move |simulation: State<Arc<Simulation>>, request: Request| serve(route, simulation, request);
+        let serve = move |state: extract::State<Arc<State>>, request: Request| serve(route, state, request);
         router.route(route.path(), any(serve))
     })
 }
 
-async fn serve(route: Route, State(simulation): State<Arc<Simulation>>, request: Request) -> Response {
+async fn serve(route: Route, extract::State(state): extract::State<Arc<State>>, request: Request) -> Response {
     if request.method() != route.method() {
         return wrong_method(route);
     }
@@ -40,18 +43,18 @@ async fn serve(route: Route, State(simulation): State<Arc<Simulation>>, request:
             "The body is over {BODY_LIMIT} bytes, or broke off."
         ))));
     };
-    let call = Call::read(route, &parts.headers, &body, simulation.schemes);
-    let printer = call.token.as_ref().ok().and_then(|token| simulation.printer_of(token));
-    let mut open = OpenCall::begin(&simulation, route, printer.clone());
+    let call = Call::read(route, &parts.headers, &body, state.schemes);
+    let printer = call.token.as_ref().ok().and_then(|token| state.printer_of(token));
+    let mut open = OpenCall::begin(&state, route, printer.clone());
 
-    let mishap = simulation
+    let mishap = state
         .faults()
         .strike(route, printer.as_ref().map(|printer| &printer.id));
     pause(mishap.delay_before).await;
     if let Some(ending) = mishap.ending(When::BeforeWork) {
         return open.end(ending).await;
     }
-    let result = work(&simulation, call, printer).await;
+    let result = work(&state, call, printer).await;
     open.applied = result.is_ok();
     pause(mishap.delay_after).await;
     match mishap.ending(When::AfterWork) {
@@ -60,43 +63,43 @@ async fn serve(route: Route, State(simulation): State<Arc<Simulation>>, request:
     }
 }
 
-async fn work(simulation: &Arc<Simulation>, call: Call, printer: Option<SharedPrinter>) -> Result<Value, Refusal> {
+async fn work(state: &Arc<State>, call: Call, printer: Option<SharedPrinter>) -> Result<Value, Refusal> {
     let command = call.command?;
     call.token?;
     let printer = printer.ok_or_else(Refusal::not_found)?;
-    let now = simulation.clock.now();
+    let now = state.clock.now();
     match command {
         Command::Set(parameters) => printer.lock().set(parameters, now),
         Command::Delete => printer.lock().delete(now),
         Command::Info => return Ok(info(&printer, now)),
-        Command::Test => return test(simulation, &printer).await,
+        Command::Test => return test(state, &printer).await,
     }
     Ok(json!({"Status": 200}))
 }
 
 /// Calls the webhook with the test event, whatever the filter says. The name of the answer's field is our own guess:
 /// it isn't documented.
-async fn test(simulation: &Arc<Simulation>, printer: &SharedPrinter) -> Result<Value, Refusal> {
+async fn test(state: &Arc<State>, printer: &SharedPrinter) -> Result<Value, Refusal> {
     let notification = Notification::of_event(printer, EventType::TEST).past_the_filter();
-    match simulation.notify(printer, notification).await.outcome {
-        Outcome::Answered { status, .. } => Ok(json!({"HttpStatusCode": status})),
-        Outcome::TimedOut { ms } => Ok(json!({"HttpStatusCode": null, "Error": format!("No answer in {ms} ms.")})),
-        Outcome::Unreachable { reason, .. } => Ok(json!({"HttpStatusCode": null, "Error": reason})),
-        Outcome::NotSent { reason } => Err(Refusal::bad_request(format!(
+    match state.notify(printer, notification).await.end {
+        DeliveryEnd::Answered { status, .. } => Ok(json!({"HttpStatusCode": status})),
+        DeliveryEnd::TimedOut { ms } => Ok(json!({"HttpStatusCode": null, "Error": format!("No answer in {ms} ms.")})),
+        DeliveryEnd::Unreachable { reason, .. } => Ok(json!({"HttpStatusCode": null, "Error": reason})),
+        DeliveryEnd::NotSent { reason } => Err(Refusal::bad_request(format!(
             "There is no active webhook to call: {reason:?}."
         ))),
     }
 }
 
 fn info(printer: &SharedPrinter, now: Timestamp) -> Value {
-    let connected = now.checked_sub(SignedDuration::from_hours(5)).unwrap_or(now);
-    let disconnected = connected.checked_sub(SignedDuration::from_mins(5)).unwrap_or(now);
+    let last_connection = now.checked_sub(SignedDuration::from_hours(5)).unwrap_or(now);
+    let last_disconnect = last_connection.checked_sub(SignedDuration::from_mins(5)).unwrap_or(now);
     json!({
         "PrinterName": printer.lock().face().name,
         "PrinterLocalIp": "192.168.1.5",
         "IsOnline": true,
-        "LastDisconnectTimeUtc": disconnected,
-        "LastConnectionTimeUtc": connected,
+        "LastDisconnectTimeUtc": last_disconnect,
+        "LastConnectionTimeUtc": last_connection,
         "UserFacingPrinterUrl": format!("https://octoeverywhere.com/view/{}", printer.id),
         "PrinterLimits": {
             "MaxDownloadFileSizeBytes": 104_857_600,
@@ -130,7 +133,7 @@ pub(crate) async fn not_found() -> Response {
 
 /// A call under way. However it ends, also when its caller goes away, it is counted and recorded.
 struct OpenCall {
-    simulation: Arc<Simulation>,
+    state: Arc<State>,
     printer: Option<SharedPrinter>,
     route: Route,
     at: Timestamp,
@@ -139,14 +142,14 @@ struct OpenCall {
 }
 
 impl OpenCall {
-    fn begin(simulation: &Arc<Simulation>, route: Route, printer: Option<SharedPrinter>) -> Self {
-        simulation.traffic().began(simulation.real_second());
+    fn begin(state: &Arc<State>, route: Route, printer: Option<SharedPrinter>) -> Self {
+        state.traffic().began(state.real_second());
         if let Some(printer) = &printer {
             printer.lock().call_began(route);
         }
-        let at = simulation.clock.now();
+        let at = state.clock.now();
         Self {
-            simulation: Arc::clone(simulation),
+            state: Arc::clone(state),
             printer,
             route,
             at,
@@ -179,7 +182,7 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        self.simulation.traffic().ended();
+        self.state.traffic().ended();
         if let Some(printer) = &self.printer {
             let Self {
                 route,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PrinterId, Route};
+use super::ids::PrinterId;
+use super::route::Route;
 
 /// Something to go wrong in API calls. Built with [`Fault::answer`], [`Fault::hang`] and their kin, then narrowed:
 /// ```
@@ -180,10 +181,22 @@ impl Fault {
     }
 }
 
+/// A fault that may still strike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActiveFault {
+    /// Its number, to take it back by.
+    pub id: u64,
+    /// As it was added; `times` is what was asked for.
+    pub fault: Fault,
+    /// How many calls it has struck.
+    pub strikes: u32,
+}
+
 /// Why a fault was refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub(crate) enum BadFault {
+pub(crate) enum InvalidFault {
     #[error("ratePercent must be from 1 to 100")]
     Rate,
     #[error("times must be at least 1; leave it out for every call until the fault is cleared")]
@@ -197,20 +210,20 @@ pub(crate) enum BadFault {
 }
 
 impl Fault {
-    pub(crate) fn check(&self) -> Result<(), BadFault> {
+    pub(crate) fn check(&self) -> Result<(), InvalidFault> {
         if !(1..=100).contains(&self.rate_percent) {
-            return Err(BadFault::Rate);
+            return Err(InvalidFault::Rate);
         }
         if self.times == Some(0) {
-            return Err(BadFault::Times);
+            return Err(InvalidFault::Times);
         }
         match &self.ending {
-            Some(Ending::Answer { status, .. }) if !(200..=999).contains(status) => Err(BadFault::Status),
+            Some(Ending::Answer { status, .. }) if !(200..=999).contains(status) => Err(InvalidFault::Status),
             Some(Ending::Answer {
                 retry_after: Some(value),
                 ..
-            }) if http::HeaderValue::from_str(value).is_err() => Err(BadFault::RetryAfter),
-            None if self.delay_ms == 0 => Err(BadFault::NoEffect),
+            }) if http::HeaderValue::from_str(value).is_err() => Err(InvalidFault::RetryAfter),
+            None if self.delay_ms == 0 => Err(InvalidFault::NoEffect),
             _ => Ok(()),
         }
     }
