@@ -19,6 +19,7 @@ mod http;
 pub mod print;
 mod service;
 mod simulator;
+mod splitmix;
 mod state;
 mod wire;
 
@@ -33,7 +34,7 @@ pub use wire::delivery::{Delivery, DeliveryEnd, DeliveryPage, NotSentReason};
 pub use wire::event_type::EventType;
 pub use wire::fault::{ActiveFault, Ending, Fault, When};
 pub use wire::history::{CallRecord, History, Lapse};
-pub use wire::ids::{AppToken, PrinterId};
+pub use wire::ids::{AppToken, PrintId, PrinterId};
 pub use wire::notification::PlayPrint;
 pub use wire::registration::{Registration, Standing, WebhookState};
 pub use wire::route::Route;

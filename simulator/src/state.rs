@@ -8,8 +8,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::http::courier::Courier;
-use crate::print::payload;
-use crate::print::{Print, SCRIPT, Speed, likely_scene};
+use crate::print::{self, Print, Speed};
 use crate::service::clock::{Clock, TimeOutOfRange};
 use crate::service::delivery_log::DeliveryLog;
 use crate::service::faults::Faults;
@@ -65,9 +64,8 @@ impl Notification {
 
     /// This event, by itself, of this printer.
     pub(crate) fn of_event(printer: &SharedPrinter, event: EventType) -> Self {
-        let moment = likely_scene(event).map(|scene| Print::of(None).moment(&scene));
         let face = printer.lock().face();
-        Self::json(Some(event), payload::text(&face, event, moment.as_ref()))
+        Self::json(Some(event), print::single(&face, event))
     }
 
     pub(crate) fn past_the_filter(self) -> Self {
@@ -187,15 +185,24 @@ impl State {
         })
     }
 
-    /// Plays a print, one notification after the other, each when it is due or the one before it is through.
-    pub(crate) async fn play(self: &Arc<Self>, printer: &SharedPrinter, print: &Print, speed: Speed) -> Vec<Delivery> {
+    /// Plays a print, one notification after the other, each when it is due or the one before it is through, and each
+    /// as often as it is uploaded.
+    pub(crate) async fn play(
+        self: &Arc<Self>,
+        printer: &SharedPrinter,
+        print: &Print,
+        speed: Speed,
+        uploads: u32,
+    ) -> Vec<Delivery> {
         let start = tokio::time::Instant::now();
-        let mut deliveries = Vec::with_capacity(SCRIPT.len());
-        for scene in &SCRIPT {
+        let scenes = print.scenes(&printer.lock().face());
+        let mut deliveries = Vec::with_capacity(scenes.len());
+        for scene in &scenes {
             pause(speed.due(scene).saturating_sub(start.elapsed())).await;
-            let face = printer.lock().face();
-            let body = payload::text(&face, scene.event, Some(&print.moment(scene)));
-            deliveries.push(self.notify(printer, Notification::json(Some(scene.event), body)).await);
+            for upload in 1..=uploads {
+                let body = print.body(&printer.lock().face(), scene, upload);
+                deliveries.push(self.notify(printer, Notification::json(Some(scene.event), body)).await);
+            }
         }
         deliveries
     }

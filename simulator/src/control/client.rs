@@ -168,7 +168,7 @@ impl Control {
     }
 
     /// Plays a whole print and waits for its end; answers with what came of each notification, in order. See
-    /// [`crate::print`] for the script. Meanwhile [`Control::deliveries`] shows how far it is.
+    /// [`mod@crate::print`] for what a print tells. Meanwhile [`Control::deliveries`] shows how far it is.
     pub async fn play_print(&self, printer: &PrinterId, play: &PlayPrint) -> Result<Vec<Delivery>> {
         let items: Items<Delivery> = self
             .json(

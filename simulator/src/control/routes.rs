@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::print::{Print, Speed};
+use crate::print::{InvalidPlan, Print, Speed};
 use crate::service::clock::TimeOutOfRange;
 use crate::service::fleet::{IssueError, SharedPrinter};
 use crate::state::{Notification, State};
@@ -162,7 +162,11 @@ async fn play(extract::State(state): Shared, Path(id): Path<PrinterId>, body: By
     };
     let printer = printer(&state, &id)?;
     let speed = Speed::read(play.speed).ok_or_else(|| InvalidRequest::bad("speed must be 0 or a positive factor"))?;
-    let items = state.play(&printer, &Print::of(play.file_name), speed).await;
+    if !(1..=6).contains(&play.uploads) {
+        return Err(InvalidRequest::bad("uploads must be from 1 to 6"));
+    }
+    let print = Print::new(play.print)?;
+    let items = state.play(&printer, &print, speed, play.uploads).await;
     Ok(axum::Json(Items { items }))
 }
 
@@ -227,6 +231,12 @@ impl From<TimeOutOfRange> for InvalidRequest {
 
 impl From<InvalidFault> for InvalidRequest {
     fn from(error: InvalidFault) -> Self {
+        Self::bad(error.to_string())
+    }
+}
+
+impl From<InvalidPlan> for InvalidRequest {
+    fn from(error: InvalidPlan) -> Self {
         Self::bad(error.to_string())
     }
 }

@@ -1,153 +1,101 @@
-//! A whole print, as its notifications tell it: 100 minutes and 200 layers, with a filament change and a scare.
+//! What a print tells of itself, without a server: on each platform, however it goes and ends.
+//!
+//! A [`Plan`] says what to print and how it goes, a [`Print`] is one such print with an id of its own:
+//! ```
+//! use printbell_simulator::PrinterId;
+//! use printbell_simulator::print::{End, Face, Plan, Platform, Print};
+//!
+//! let face = Face::named(PrinterId::new("p1"), "Workshop printer");
+//! let print = Print::numbered(1, Plan::ending(Platform::Bambu, End::Cancel))?;
+//! let cancel = print.bodies(&face).find(|body| body.contains(r#""EventType":3,"#)).unwrap();
+//! assert!(cancel.ends_with(r#""Error":"Printing was cancelled.","PlatformErrorCode":"0500400E"}"#));
+//! # Ok::<(), printbell_simulator::print::InvalidPlan>(())
+//! ```
 
-use std::time::Duration;
+mod body;
+mod plan;
+mod platform;
+mod script;
+mod speed;
 
-pub(crate) mod payload;
+pub use body::Face;
+pub use plan::{End, InvalidPlan, Numbers, Pause, Plan, Remaining};
+pub use platform::{PauseCause, Platform, Trouble};
+pub use script::Scene;
+pub(crate) use speed::Speed;
 
-use self::payload::Moment;
 use crate::wire::event_type::EventType;
-use crate::wire::ids::random_print_id;
+use crate::wire::ids::PrintId;
 
-/// How long the print takes. The bed cools down after that.
-pub const PRINT_SECONDS: u32 = 6_000;
-
-const LAYERS: u32 = 200;
-
-/// One notification of the print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scene {
-    /// Seconds since the print began.
-    pub at: u32,
-    /// What happens.
-    pub event: EventType,
-    /// The layer that the printer is at.
-    pub layer: u32,
-}
-
-const fn scene(at: u32, event: EventType, layer: u32) -> Scene {
-    Scene { at, event, layer }
-}
-
-/// What happens when. 100 % and "complete" both arrive, as they do from the service.
-pub const SCRIPT: [Scene; 19] = [
-    scene(0, EventType::PRINT_STARTED, 0),
-    scene(120, EventType::FIRST_LAYER_COMPLETE, 1),
-    scene(240, EventType::THIRD_LAYER_COMPLETE, 3),
-    scene(600, EventType::PRINT_PROGRESS, 20),
-    scene(1_200, EventType::PRINT_PROGRESS, 40),
-    scene(1_800, EventType::PRINT_PROGRESS, 60),
-    scene(2_100, EventType::FILAMENT_CHANGE_REQUIRED, 70),
-    scene(2_105, EventType::PRINT_PAUSED, 70),
-    scene(2_340, EventType::PRINT_RESUMED, 70),
-    scene(2_400, EventType::PRINT_PROGRESS, 72),
-    scene(3_000, EventType::PRINT_PROGRESS, 95),
-    scene(3_600, EventType::PRINT_PROGRESS, 118),
-    scene(3_960, EventType::GADGET_WARNING, 130),
-    scene(4_200, EventType::PRINT_PROGRESS, 140),
-    scene(4_800, EventType::PRINT_PROGRESS, 160),
-    scene(5_400, EventType::PRINT_PROGRESS, 180),
-    scene(6_000, EventType::PRINT_PROGRESS, LAYERS),
-    scene(6_000, EventType::PRINT_COMPLETE, LAYERS),
-    scene(7_200, EventType::BED_COOLED_DOWN, LAYERS),
-];
-
-/// How many times faster than real a print is played.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Speed {
-    Factor(f64),
-    AsFastAsPossible,
-}
-
-impl Speed {
-    /// 0 is as fast as possible.
-    pub(crate) fn read(factor: f64) -> Option<Self> {
-        match factor {
-            0.0 => Some(Self::AsFastAsPossible),
-            factor if factor.is_finite() && factor > 0.0 => Some(Self::Factor(factor)),
-            _ => None,
-        }
-    }
-
-    /// When a scene is due, from the start of the play.
-    pub(crate) fn due(self, scene: &Scene) -> Duration {
-        match self {
-            Self::AsFastAsPossible => Duration::ZERO,
-            Self::Factor(factor) => Duration::try_from_secs_f64(f64::from(scene.at) / factor).unwrap_or(Duration::MAX),
-        }
-    }
-}
-
-/// A print of this file with an id of its own.
-pub(crate) struct Print {
-    id: String,
-    file_name: String,
+/// One print, with an id of its own.
+#[derive(Clone, Debug)]
+pub struct Print {
+    id: PrintId,
+    plan: Plan,
 }
 
 impl Print {
-    pub(crate) fn of(file_name: Option<String>) -> Self {
-        Self {
-            id: random_print_id(),
-            file_name: file_name.unwrap_or_else(|| "3DBenchy.gcode".to_owned()),
-        }
+    /// A print with an id that nobody can guess.
+    ///
+    /// # Errors
+    /// When there is no such print.
+    pub fn new(plan: Plan) -> Result<Self, InvalidPlan> {
+        Self::with_id(PrintId::random(), plan)
     }
 
-    pub(crate) fn moment(&self, scene: &Scene) -> Moment {
-        Moment {
-            print_id: self.id.clone(),
-            file_name: self.file_name.clone(),
-            seconds: scene.at,
-            of_seconds: PRINT_SECONDS,
-            layer: scene.layer,
-            of_layers: LAYERS,
-        }
+    /// A print whose id is the same for the same number.
+    ///
+    /// # Errors
+    /// When there is no such print.
+    pub fn numbered(number: u64, plan: Plan) -> Result<Self, InvalidPlan> {
+        Self::with_id(PrintId::numbered(number), plan)
+    }
+
+    fn with_id(id: PrintId, plan: Plan) -> Result<Self, InvalidPlan> {
+        plan.check()?;
+        Ok(Self { id, plan })
+    }
+
+    /// Its notifications in order, as this printer tells them.
+    pub fn scenes(&self, face: &Face) -> Vec<Scene> {
+        script::script(&self.plan, self.plan.platform.unwrap_or(face.platform))
+    }
+
+    /// The body of one of them. Sent once more, as the `upload`-th (from 1), it differs in its `SnapshotUrl`.
+    pub fn body(&self, face: &Face, scene: &Scene, upload: u32) -> String {
+        body::during(face, &self.id, &self.plan, scene, upload)
+    }
+
+    /// The bodies of all its notifications, in order.
+    pub fn bodies(&self, face: &Face) -> impl DoubleEndedIterator<Item = String> {
+        let scenes = self.scenes(face).into_iter();
+        scenes.map(|scene| self.body(face, &scene, 1))
     }
 }
 
-/// Where in a print an event is likely, when it is fired on its own. `None` for those that come outside of one.
-pub(crate) fn likely_scene(event: EventType) -> Option<Scene> {
-    let outside = [EventType::PRINTER_ERROR, EventType::NOTIFICATION_LIMIT, EventType::TEST];
-    if outside.contains(&event) {
-        return None;
-    }
-    let scripted = SCRIPT.into_iter().find(|scene| scene.event == event);
-    scripted.or(Some(scene(1_500, event, 50)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_script_goes_forward_and_tells_a_whole_print() {
-        assert!(SCRIPT.is_sorted_by_key(|scene| (scene.at, scene.layer)));
-        let progress: Vec<u32> = SCRIPT
-            .iter()
-            .filter(|scene| scene.event == EventType::PRINT_PROGRESS)
-            .map(|scene| scene.at * 100 / PRINT_SECONDS)
-            .collect();
-        assert_eq!(progress, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-        assert_eq!(SCRIPT[0].event, EventType::PRINT_STARTED);
-        for event in [2, 4, 5, 7, 10, 11, 14, 15] {
-            assert_eq!(
-                SCRIPT.iter().filter(|scene| scene.event == EventType(event)).count(),
-                1,
-                "event {event}"
-            );
+/// The body of an event that comes by itself, as likely as can be.
+#[expect(clippy::expect_used, reason = "the plans made here are good ones")]
+pub(crate) fn single(face: &Face, event: EventType) -> String {
+    let trouble = match event {
+        EventType::PRINTER_ERROR => face.platform.errors()[0],
+        EventType::NOTIFICATION_LIMIT | EventType::TEST => Trouble::default(),
+        _ => {
+            let end = match event {
+                EventType::PRINT_FAILED => End::Cancel,
+                _ => End::Complete,
+            };
+            let plan = Plan { end, ..Plan::default() };
+            let print = Print::new(plan).expect("the default print is one");
+            let scenes = print.scenes(face);
+            let likely = scenes.iter().find(|scene| scene.event == event);
+            // One that this print or this platform doesn't have comes in the middle.
+            let middle = Scene {
+                event,
+                trouble: Trouble::default(),
+                ..scenes[scenes.len() / 2]
+            };
+            return print.body(face, likely.unwrap_or(&middle), 1);
         }
-    }
-
-    #[test]
-    fn speed_is_a_factor_and_zero_is_no_waiting() {
-        for (factor, due) in [
-            (0.0, Some(Duration::ZERO)),
-            (1.0, Some(Duration::from_secs(7_200))),
-            (600.0, Some(Duration::from_secs(12))),
-            (1e-300, Some(Duration::MAX)),
-            (-1.0, None),
-            (f64::NAN, None),
-            (f64::INFINITY, None),
-        ] {
-            assert_eq!(Speed::read(factor).map(|speed| speed.due(&SCRIPT[18])), due, "{factor}");
-        }
-    }
+    };
+    body::outside(face, event, trouble)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::splitmix::splitmix64;
 use crate::wire::fault::{ActiveFault, Ending, Fault, InvalidFault, When};
 use crate::wire::ids::PrinterId;
 use crate::wire::route::Route;
@@ -83,14 +84,6 @@ impl Mishap {
             .filter(|(when, _)| *when == at)
             .map(|(_, ending)| ending)
     }
-}
-
-/// Vigna's SplitMix64: good enough to scatter faults over calls, and the same in every run.
-fn splitmix64(counter: u64) -> u64 {
-    let mut z = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

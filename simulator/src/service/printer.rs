@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::chronicle::Chronicle;
 use super::webhook::{Parameters, Webhook};
 use super::webhook_url::WebhookUrl;
+use crate::print::Face;
 use crate::wire::connection::NewPrinter;
 use crate::wire::delivery::{DeliveryEnd, NotSentReason};
 use crate::wire::event_type::EventType;
@@ -12,15 +13,6 @@ use crate::wire::history::CallRecord;
 use crate::wire::ids::PrinterId;
 use crate::wire::registration::{Registration, WebhookState};
 use crate::wire::route::Route;
-
-/// What the rest of the world sees of a printer.
-#[derive(Clone, Debug)]
-pub(crate) struct Face {
-    pub(crate) id: PrinterId,
-    pub(crate) name: String,
-    /// Goes into payloads and nowhere else.
-    pub(crate) secret_key: Option<String>,
-}
 
 /// A printer and its webhook.
 #[derive(Debug)]
@@ -47,19 +39,14 @@ pub(crate) enum Admission {
 
 impl Printer {
     pub(crate) fn new(id: PrinterId) -> Self {
-        let name = "My Printer".to_owned();
         Self {
-            face: Face {
-                id,
-                name,
-                secret_key: None,
-            },
+            face: Face::named(id, "My Printer"),
             webhook: None,
             chronicle: Chronicle::default(),
         }
     }
 
-    /// Takes over the name and the secret key, where they are given.
+    /// Takes over what is given.
     pub(crate) fn change(&mut self, changes: &NewPrinter) {
         if let Some(name) = &changes.name {
             self.face.name.clone_from(name);
@@ -67,6 +54,8 @@ impl Printer {
         if changes.secret_key.is_some() {
             self.face.secret_key.clone_from(&changes.secret_key);
         }
+        self.face.platform = changes.platform.unwrap_or(self.face.platform);
+        self.face.numbers = changes.numbers.unwrap_or(self.face.numbers);
     }
 
     pub(crate) fn face(&self) -> Face {

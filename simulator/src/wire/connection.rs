@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AppToken, PrinterId};
+use crate::print::{Numbers, Platform};
 
 /// The printer to issue, or the changes to one; what is absent is made up, or stays as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,6 +21,12 @@ pub struct NewPrinter {
     /// `SecretKey` in payloads; without one the payloads have no such key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key: Option<String>,
+    /// What it runs; OctoPrint when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// How its numbers are written; whole when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Numbers>,
 }
 
 impl NewPrinter {

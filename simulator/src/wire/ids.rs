@@ -1,9 +1,11 @@
-//! The names of things: app tokens, printers, and prints.
+//! The names of things: app tokens, App Connections, printers, and prints.
 
 use std::fmt;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+
+use crate::splitmix::splitmix64;
 
 /// The `appApiToken` of one App Connection, which is one printer. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,19 +62,51 @@ impl fmt::Display for PrinterId {
     }
 }
 
-/// A print's name in payloads; each play of a print has its own.
-pub(crate) fn random_print_id() -> String {
-    random_hex::<16>()
+/// A print's name: `PrintId` in payloads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PrintId(String);
+
+impl PrintId {
+    /// As long as the plugin makes them.
+    const LENGTH: u64 = 60;
+
+    /// The id as text: 60 characters of A–Z and 0–9.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn random() -> Self {
+        Self::numbered(u64::from_le_bytes(random_bytes()))
+    }
+
+    /// Another for another number.
+    pub(crate) fn numbered(number: u64) -> Self {
+        const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        let first = number.wrapping_mul(Self::LENGTH);
+        let scatter = (0..Self::LENGTH).map(|at| splitmix64(first.wrapping_add(at)));
+        Self(
+            scatter
+                .map(|scatter| char::from(CHARACTERS[(scatter % 36) as usize]))
+                .collect(),
+        )
+    }
+}
+
+fn random_hex<const BYTES: usize>() -> String {
+    random_bytes::<BYTES>()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[expect(
     clippy::expect_used,
     reason = "the operating system's randomness is there from boot on"
 )]
-fn random_hex<const BYTES: usize>() -> String {
+fn random_bytes<const BYTES: usize>() -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     SystemRandom::new()
         .fill(&mut bytes)
         .expect("the system gives random bytes");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
 }

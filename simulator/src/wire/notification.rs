@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::event_type::EventType;
 use super::ids::PrinterId;
+use crate::print::Plan;
 
 /// A notification to send: an event with a payload made up for it, or a payload as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,13 +40,34 @@ impl Notify {
 }
 
 /// How to play a print.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PlayPrint {
     /// How many times faster than real: 600 plays a print of 100 minutes in 10 s. 0 is as fast as possible.
-    #[serde(default)]
     pub speed: f64,
-    /// `FileName` in the payloads; made up when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file_name: Option<String>,
+    /// What is printed, and how it goes.
+    pub print: Plan,
+    /// How many times each notification is sent, as by a plugin that doesn't learn of its success: 1 to 6. Each time the
+    /// link to the picture is another.
+    pub uploads: u32,
+}
+
+impl Default for PlayPrint {
+    fn default() -> Self {
+        Self {
+            speed: 0.0,
+            print: Plan::default(),
+            uploads: 1,
+        }
+    }
+}
+
+impl PlayPrint {
+    /// This print, as fast as possible.
+    pub fn of(print: Plan) -> Self {
+        Self {
+            print,
+            ..Self::default()
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The control surface, by its client.
 
 use jiff::{SignedDuration, Timestamp};
+use printbell_simulator::print::Plan;
 use printbell_simulator::{
     AppToken, Control, ControlError, EventType, Fault, NewPrinter, Options, PlayPrint, PrinterId, Route, Simulator,
     StartError,
@@ -33,13 +34,43 @@ async fn what_makes_no_sense_is_refused_with_the_reason() {
                 id,
                 &PlayPrint {
                     speed: -1.0,
-                    file_name: None,
+                    ..PlayPrint::default()
                 },
             )
             .await,
         400,
         "speed",
     );
+    for (print, reason) in [
+        (
+            Plan {
+                seconds: 0,
+                ..Plan::default()
+            },
+            "60 days",
+        ),
+        (
+            Plan {
+                layers: 0,
+                ..Plan::default()
+            },
+            "layers",
+        ),
+        (
+            Plan {
+                warning_at: Some(6_001),
+                ..Plan::default()
+            },
+            "6001 is after the end",
+        ),
+    ] {
+        refused(control.play_print(id, &PlayPrint::of(print)).await, 400, reason);
+    }
+    let seven = PlayPrint {
+        uploads: 7,
+        ..PlayPrint::default()
+    };
+    refused(control.play_print(id, &seven).await, 400, "uploads");
     refused(control.fire_payload(id, "{").await, 400, "isn't JSON");
     refused(control.add_fault(&Fault::answer(99)).await, 400, "status");
     refused(control.set_clock(Timestamp::MAX).await, 400, "8999");

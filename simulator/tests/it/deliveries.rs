@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use printbell_simulator::print::{Plan, Platform};
 use printbell_simulator::{
     Delivery, DeliveryEnd, EventType, FAILURES_BORNE, LIFETIME, NewPrinter, NotSentReason, Options, PlayPrint, Route,
-    Standing, print,
+    Standing,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -308,6 +309,9 @@ async fn a_delivery_counts_though_the_one_who_asked_for_it_went_away() {
     assert!(world.control.deliveries(0).await.unwrap().items[0].succeeded());
 }
 
+/// What Klipper tells of the default print.
+const EVENTS: [i32; 18] = [1, 10, 14, 6, 6, 6, 4, 5, 6, 6, 6, 7, 6, 6, 6, 6, 2, 15];
+
 #[tokio::test]
 async fn a_print_is_played_whole_in_order_and_through_the_filter() {
     let world = World::new().await;
@@ -330,11 +334,16 @@ async fn a_print_is_played_whole_in_order_and_through_the_filter() {
         let count_before = receiver.requests().len();
         let play = PlayPrint {
             speed,
-            file_name: Some("vase.3mf".into()),
+            print: Plan {
+                platform: Some(Platform::Klipper),
+                file_name: Some("vase.3mf".into()),
+                ..Plan::default()
+            },
+            uploads: 1,
         };
         let deliveries = world.control.play_print(id, &play).await.unwrap();
         let events: Vec<_> = deliveries.iter().filter_map(|delivery| delivery.event_type).collect();
-        assert_eq!(events, print::SCRIPT.map(|scene| scene.event));
+        assert_eq!(events, EVENTS.map(EventType));
         for delivery in &deliveries {
             let wanted = filter.is_empty() || filter.contains(&delivery.event_type.unwrap().0);
             assert_eq!(delivery.succeeded(), wanted, "{delivery:?}");
@@ -347,11 +356,7 @@ async fn a_print_is_played_whole_in_order_and_through_the_filter() {
             .collect();
         assert_eq!(
             bodies.len(),
-            if filter.is_empty() {
-                print::SCRIPT.len()
-            } else {
-                filter.len()
-            }
+            if filter.is_empty() { EVENTS.len() } else { filter.len() }
         );
         for body in &bodies {
             assert_eq!(body["PrintId"], bodies[0]["PrintId"]);

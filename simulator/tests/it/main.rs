@@ -10,5 +10,6 @@ mod binary;
 mod control;
 mod deliveries;
 mod faults;
+mod prints;
 mod receiver;
 mod world;
