@@ -15,6 +15,7 @@ use crate::wire::fault::{ActiveFault, Fault};
 use crate::wire::history::CallRecord;
 use crate::wire::ids::PrinterId;
 use crate::wire::notification::{Notify, PlayPrint};
+use crate::wire::portal::{PortalReturn, PortalVisit};
 use crate::wire::registration::Registration;
 use crate::wire::traffic::Traffic;
 
@@ -66,6 +67,21 @@ impl Control {
     /// webhook, and what the request names is changed.
     pub async fn issue_printer(&self, printer: &NewPrinter) -> Result<AppConnection> {
         self.json(self.request(Method::POST, "printers").json(printer)).await
+    }
+
+    /// Issues one more token of a printer's App Connection. There is one webhook for all of them: each Set replaces it,
+    /// whichever token it comes with, and each Delete removes it.
+    pub async fn issue_token(&self, printer: &PrinterId) -> Result<AppConnection> {
+        self.json(self.request(Method::POST, &format!("printers/{printer}/tokens")))
+            .await
+    }
+
+    /// Goes through the App Connection Portal; answers with where it sends the user in the end.
+    ///
+    /// # Errors
+    /// Refused when nothing can be appended to the return URL.
+    pub async fn visit_portal(&self, visit: &PortalVisit) -> Result<PortalReturn> {
+        self.json(self.request(Method::POST, "portal").json(visit)).await
     }
 
     /// Every printer that a webhook was ever set for, in the order of the printers' ids.

@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::print::{InvalidPlan, Print, Speed};
 use crate::service::clock::TimeOutOfRange;
 use crate::service::fleet::{IssueError, SharedPrinter};
+use crate::service::portal::{self, InvalidReturnUrl};
 use crate::state::{Notification, State};
 use crate::wire::Items;
 use crate::wire::clock::{ClockAdvance, ClockReading};
@@ -26,6 +27,7 @@ use crate::wire::fault::{ActiveFault, Fault, InvalidFault};
 use crate::wire::history::CallRecord;
 use crate::wire::ids::PrinterId;
 use crate::wire::notification::{Notify, PlayPrint};
+use crate::wire::portal::{PortalChoice, PortalReturn, PortalVisit};
 use crate::wire::registration::Registration;
 use crate::wire::traffic::Traffic;
 
@@ -38,6 +40,8 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/control/printers", post(issue_printer))
         .route("/control/printers/{id}", get(registration))
         .route("/control/printers/{id}/calls", get(calls))
+        .route("/control/printers/{id}/tokens", post(issue_token))
+        .route("/control/portal", post(portal))
         .route("/control/printers/{id}/play", post(play))
         .route("/control/printers/{id}/fire-raw", post(fire_raw))
         .route("/control/registrations", get(registrations))
@@ -57,11 +61,32 @@ async fn reset(extract::State(state): Shared) -> StatusCode {
 
 async fn issue_printer(extract::State(state): Shared, body: Bytes) -> ControlResult<AppConnection> {
     let new: NewPrinter = read(&body)?;
-    let (token, printer) = state.fleet().issue(&new)?;
-    Ok(axum::Json(AppConnection {
-        token,
-        printer_id: printer.id,
-    }))
+    Ok(axum::Json(state.fleet().issue(&new)?))
+}
+
+async fn issue_token(extract::State(state): Shared, Path(id): Path<PrinterId>) -> ControlResult<AppConnection> {
+    let printer = printer(&state, &id)?;
+    Ok(axum::Json(state.fleet().issue_token(&printer)))
+}
+
+async fn portal(extract::State(state): Shared, body: Bytes) -> ControlResult<PortalReturn> {
+    let visit: PortalVisit = read(&body)?;
+    portal::check(&visit)?;
+    let connection = match (visit.choice, &visit.printer_id) {
+        (PortalChoice::Refuse, _) => None,
+        (PortalChoice::Authorise, None) => Some(state.fleet().issue(&NewPrinter::default())?),
+        (PortalChoice::Authorise, Some(id)) => {
+            let printer = printer(&state, id)?;
+            Some(state.fleet().issue_token(&printer))
+        }
+    };
+    let name = |connection: &AppConnection| Some(printer(&state, &connection.printer_id).ok()?.lock().face().name);
+    let name = connection.as_ref().and_then(name).unwrap_or_default();
+    let url = portal::final_url(
+        &visit,
+        connection.as_ref().map(|connection| (connection, name.as_str())),
+    );
+    Ok(axum::Json(PortalReturn { url, connection }))
 }
 
 async fn registration(extract::State(state): Shared, Path(id): Path<PrinterId>) -> ControlResult<Registration> {
@@ -237,6 +262,12 @@ impl From<InvalidFault> for InvalidRequest {
 
 impl From<InvalidPlan> for InvalidRequest {
     fn from(error: InvalidPlan) -> Self {
+        Self::bad(error.to_string())
+    }
+}
+
+impl From<InvalidReturnUrl> for InvalidRequest {
+    fn from(error: InvalidReturnUrl) -> Self {
         Self::bad(error.to_string())
     }
 }

@@ -4,21 +4,32 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::printer::Printer;
-use crate::wire::connection::NewPrinter;
-use crate::wire::ids::{AppToken, PrinterId};
+use crate::wire::connection::{AppConnection, NewPrinter};
+use crate::wire::ids::{AppToken, ConnectionId, PrinterId};
 
 /// A printer that calls and deliveries share. Whoever holds it keeps it, also when the fleet is reset meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedPrinter {
     pub(crate) id: PrinterId,
+    pub(crate) connection: ConnectionId,
     printer: Arc<Mutex<Printer>>,
 }
 
 impl SharedPrinter {
     fn new(id: PrinterId) -> Self {
+        let connection = ConnectionId::random();
         Self {
-            printer: Arc::new(Mutex::new(Printer::new(id.clone()))),
+            printer: Arc::new(Mutex::new(Printer::new(id.clone(), connection.clone()))),
             id,
+            connection,
+        }
+    }
+
+    fn with_token(&self, token: AppToken) -> AppConnection {
+        AppConnection {
+            connection_id: self.connection.clone(),
+            token,
+            printer_id: self.id.clone(),
         }
     }
 
@@ -28,7 +39,7 @@ impl SharedPrinter {
     }
 }
 
-/// All printers, each with the one token that its App Connection has.
+/// All printers, each with the one App Connection that it has, and that with one token or more.
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     by_token: HashMap<AppToken, SharedPrinter>,
@@ -51,7 +62,7 @@ pub(crate) enum IssueError {
 
 impl Fleet {
     /// Issues an App Connection, or changes one whose token is known.
-    pub(crate) fn issue(&mut self, new: &NewPrinter) -> Result<(AppToken, SharedPrinter), IssueError> {
+    pub(crate) fn issue(&mut self, new: &NewPrinter) -> Result<AppConnection, IssueError> {
         let token = new.token.clone().unwrap_or_else(AppToken::random);
         if token.expose().is_empty() || !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(IssueError::BadToken);
@@ -64,7 +75,14 @@ impl Fleet {
             (None, id) => self.add(token.clone(), id.clone().unwrap_or_else(PrinterId::random)),
         };
         printer.lock().change(new);
-        Ok((token, printer))
+        Ok(printer.with_token(token))
+    }
+
+    /// Issues one more token of a printer's App Connection, whose others stay good.
+    pub(crate) fn issue_token(&mut self, printer: &SharedPrinter) -> AppConnection {
+        let token = AppToken::random();
+        self.by_token.insert(token.clone(), printer.clone());
+        printer.with_token(token)
     }
 
     /// Takes a token for an App Connection, whether or not it was ever issued.
@@ -120,19 +138,19 @@ mod tests {
     fn issuing_a_known_token_again_changes_what_is_named_and_keeps_the_rest() {
         let mut fleet = Fleet::default();
         let secret_key = Some("s".to_owned());
-        let (token, first) = fleet
+        let first = fleet
             .issue(&NewPrinter {
                 secret_key,
                 ..NewPrinter::named("Ender")
             })
             .unwrap();
         let again = NewPrinter {
-            token: Some(token),
+            token: Some(first.token),
             ..NewPrinter::named("Voron")
         };
-        let (_, second) = fleet.issue(&again).unwrap();
-        assert_eq!(second.id, first.id);
-        let face = first.lock().face();
+        let second = fleet.issue(&again).unwrap();
+        assert_eq!(second.printer_id, first.printer_id);
+        let face = fleet.by_id(&first.printer_id).unwrap().lock().face();
         assert_eq!((face.name.as_str(), face.secret_key.as_deref()), ("Voron", Some("s")));
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod delivery_log;
 pub(crate) mod faults;
 pub(crate) mod fleet;
+pub(crate) mod portal;
 pub(crate) mod printer;
 pub(crate) mod refusal;
 pub(crate) mod request;

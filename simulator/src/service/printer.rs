@@ -10,7 +10,7 @@ use crate::wire::connection::NewPrinter;
 use crate::wire::delivery::{DeliveryEnd, NotSentReason};
 use crate::wire::event_type::EventType;
 use crate::wire::history::CallRecord;
-use crate::wire::ids::PrinterId;
+use crate::wire::ids::{ConnectionId, PrinterId};
 use crate::wire::registration::{Registration, WebhookState};
 use crate::wire::route::Route;
 
@@ -18,6 +18,7 @@ use crate::wire::route::Route;
 #[derive(Debug)]
 pub(crate) struct Printer {
     face: Face,
+    connection: ConnectionId,
     webhook: Option<Webhook>,
     chronicle: Chronicle,
 }
@@ -38,9 +39,10 @@ pub(crate) enum Admission {
 }
 
 impl Printer {
-    pub(crate) fn new(id: PrinterId) -> Self {
+    pub(crate) fn new(id: PrinterId, connection: ConnectionId) -> Self {
         Self {
             face: Face::named(id, "My Printer"),
+            connection,
             webhook: None,
             chronicle: Chronicle::default(),
         }
@@ -124,6 +126,7 @@ impl Printer {
     pub(crate) fn registration(&self, now: Timestamp) -> Registration {
         Registration {
             printer_id: self.face.id.clone(),
+            connection_id: self.connection.clone(),
             printer_name: self.face.name.clone(),
             webhook: self.webhook.as_ref().map(|webhook| WebhookState {
                 url: webhook.parameters.url.as_str().to_owned(),
@@ -173,7 +176,7 @@ mod tests {
     }
 
     fn registered() -> Printer {
-        let mut printer = Printer::new(PrinterId::new("p1"));
+        let mut printer = Printer::new(PrinterId::new("p1"), ConnectionId::new("c1"));
         printer.set(parameters("https://a.example/x", &[]), T0);
         printer
     }
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn each_set_overwrites_everything_that_earlier_ones_said() {
-        let mut printer = Printer::new(PrinterId::new("p1"));
+        let mut printer = Printer::new(PrinterId::new("p1"), ConnectionId::new("c1"));
         printer.set(parameters("https://a.example/x", &[1, 2]), T0);
         for _ in 0..=FAILURES_BORNE {
             deliver(&mut printer, &FAILED, T0).unwrap();
@@ -224,7 +227,7 @@ mod tests {
             (&[1, 7], None, false),
             (&[99], Some(99), true),
         ] {
-            let mut printer = Printer::new(PrinterId::new("p1"));
+            let mut printer = Printer::new(PrinterId::new("p1"), ConnectionId::new("c1"));
             printer.set(parameters("https://a.example/x", filter), T0);
             let event = event.map(EventType);
             assert_eq!(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AppToken, PrinterId};
+use super::ids::{AppToken, ConnectionId, PrinterId};
 use crate::print::{Numbers, Platform};
 
 /// The printer to issue, or the changes to one; what is absent is made up, or stays as it is.
@@ -43,7 +43,9 @@ impl NewPrinter {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppConnection {
-    /// The credential of this App Connection.
+    /// Its `id`: other tokens may be of the same one.
+    pub connection_id: ConnectionId,
+    /// A credential of this App Connection.
     pub token: AppToken,
     /// The printer behind it.
     pub printer_id: PrinterId,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::splitmix::splitmix64;
 
-/// The `appApiToken` of one App Connection, which is one printer. `Debug` never shows it.
+/// An `appApiToken` of one App Connection, which is one printer. `Debug` never shows it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AppToken(String);
@@ -59,6 +59,27 @@ impl PrinterId {
 impl fmt::Display for PrinterId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// The `id` of an App Connection, which stays while its tokens come and go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConnectionId(String);
+
+impl ConnectionId {
+    /// Takes any text for an id.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn random() -> Self {
+        Self(random_hex::<16>())
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod notification;
+pub(crate) mod portal;
 pub(crate) mod registration;
 pub(crate) mod route;
 pub(crate) mod traffic;

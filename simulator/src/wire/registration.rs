@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event_type::EventType;
 use super::history::History;
-use super::ids::PrinterId;
+use super::ids::{ConnectionId, PrinterId};
 
 /// A printer, its webhook, and what happened to it so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ use super::ids::PrinterId;
 pub struct Registration {
     /// The printer's id.
     pub printer_id: PrinterId,
+    /// The App Connection's id, whichever tokens it has.
+    pub connection_id: ConnectionId,
     /// The printer's name.
     pub printer_name: String,
     /// The webhook as it is now; `None` before the first Set, and after a Delete.

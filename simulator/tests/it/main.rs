@@ -7,6 +7,7 @@
 
 mod api;
 mod binary;
+mod connections;
 mod control;
 mod deliveries;
 mod faults;
