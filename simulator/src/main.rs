@@ -11,6 +11,8 @@ It is driven over HTTP, too; URL is what it prints, ID the printerId that the fi
   curl URL/control/printers/ID/play -d '{\"speed\":600}'
   curl URL/control/printers/ID/play -d '{\"print\":{\"platform\":\"bambu\",\"end\":\"cancel\"}}'
   curl URL/control/faults -d '{\"route\":\"set\",\"times\":1,\"ending\":{\"kind\":\"answer\",\"status\":604}}'
+  curl URL/control/portal -d '{\"returnUrl\":\"https://app.example/?state=1\"}'
+  curl URL/control/quotes -X PUT -d '{\"webhookUrl\":true,\"appToken\":true}'
   curl URL/control/clock/advance -d '{\"seconds\":15552000}'
   curl URL/control/registrations";
 

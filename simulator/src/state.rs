@@ -19,6 +19,7 @@ use crate::service::webhook_url::Schemes;
 use crate::wire::delivery::{Delivery, DeliveryEnd};
 use crate::wire::event_type::EventType;
 use crate::wire::ids::AppToken;
+use crate::wire::quotes::Quotes;
 
 /// Whose tokens are good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub(crate) struct State {
     faults: Mutex<Faults>,
     deliveries: Mutex<DeliveryLog>,
     traffic: Mutex<TrafficMeter>,
+    quotes: Mutex<Quotes>,
 }
 
 /// A notification to send.
@@ -88,6 +90,7 @@ impl State {
             faults: Mutex::default(),
             deliveries: Mutex::default(),
             traffic: Mutex::default(),
+            quotes: Mutex::default(),
         }
     }
 
@@ -105,6 +108,10 @@ impl State {
 
     pub(crate) fn traffic(&self) -> MutexGuard<'_, TrafficMeter> {
         locked(&self.traffic)
+    }
+
+    pub(crate) fn quotes(&self) -> MutexGuard<'_, Quotes> {
+        locked(&self.quotes)
     }
 
     /// Seconds since the start, by a clock that nobody moves.
@@ -144,6 +151,7 @@ impl State {
         *self.faults() = Faults::default();
         *self.deliveries() = DeliveryLog::default();
         self.traffic().reset();
+        *self.quotes() = Quotes::default();
         self.clock.reset();
     }
 

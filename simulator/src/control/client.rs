@@ -16,6 +16,7 @@ use crate::wire::history::CallRecord;
 use crate::wire::ids::PrinterId;
 use crate::wire::notification::{Notify, PlayPrint};
 use crate::wire::portal::{PortalReturn, PortalVisit};
+use crate::wire::quotes::Quotes;
 use crate::wire::registration::Registration;
 use crate::wire::traffic::Traffic;
 
@@ -82,6 +83,12 @@ impl Control {
     /// Refused when nothing can be appended to the return URL.
     pub async fn visit_portal(&self, visit: &PortalVisit) -> Result<PortalReturn> {
         self.json(self.request(Method::POST, "portal").json(visit)).await
+    }
+
+    /// From now on every answer of the App APIs says this much of its call; a default takes it back.
+    pub async fn set_quotes(&self, quotes: Quotes) -> Result<()> {
+        let _: Quotes = self.json(self.request(Method::PUT, "quotes").json(&quotes)).await?;
+        Ok(())
     }
 
     /// Every printer that a webhook was ever set for, in the order of the printers' ids.

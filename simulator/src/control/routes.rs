@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{self, Path, Query};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::SignedDuration;
@@ -28,6 +28,7 @@ use crate::wire::history::CallRecord;
 use crate::wire::ids::PrinterId;
 use crate::wire::notification::{Notify, PlayPrint};
 use crate::wire::portal::{PortalChoice, PortalReturn, PortalVisit};
+use crate::wire::quotes::Quotes;
 use crate::wire::registration::Registration;
 use crate::wire::traffic::Traffic;
 
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/control/printers/{id}/calls", get(calls))
         .route("/control/printers/{id}/tokens", post(issue_token))
         .route("/control/portal", post(portal))
+        .route("/control/quotes", put(set_quotes))
         .route("/control/printers/{id}/play", post(play))
         .route("/control/printers/{id}/fire-raw", post(fire_raw))
         .route("/control/registrations", get(registrations))
@@ -134,6 +136,12 @@ async fn clear_fault(extract::State(state): Shared, Path(id): Path<u64>) -> Stat
 async fn clear_faults(extract::State(state): Shared) -> StatusCode {
     state.faults().clear();
     StatusCode::NO_CONTENT
+}
+
+async fn set_quotes(extract::State(state): Shared, body: Bytes) -> ControlResult<Quotes> {
+    let quotes: Quotes = read(&body)?;
+    *state.quotes() = quotes;
+    Ok(axum::Json(quotes))
 }
 
 async fn clock(extract::State(state): Shared) -> axum::Json<ClockReading> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::server::HangUp;
 use crate::service::fleet::SharedPrinter;
+use crate::service::quote::Quote;
 use crate::service::refusal::Refusal;
 use crate::service::request::{Call, Command};
 use crate::state::{Notification, State, pause};
@@ -39,13 +40,13 @@ async fn serve(route: Route, extract::State(state): extract::State<Arc<State>>, 
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return answer(Err(Refusal::bad_request(format!(
-            "The body is over {BODY_LIMIT} bytes, or broke off."
-        ))));
+        let refusal = Refusal::bad_request(format!("The body is over {BODY_LIMIT} bytes, or broke off."));
+        return answer(Err(refusal), &Quote::default());
     };
     let call = Call::read(route, &parts.headers, &body, state.schemes);
     let printer = call.token.as_ref().ok().and_then(|token| state.printer_of(token));
-    let mut open = OpenCall::begin(&state, route, printer.clone());
+    let quote = Quote::of(*state.quotes(), &call, printer.as_ref());
+    let mut open = OpenCall::begin(&state, route, printer.clone(), quote);
 
     let mishap = state
         .faults()
@@ -109,8 +110,8 @@ fn info(printer: &SharedPrinter, now: Timestamp) -> Value {
     })
 }
 
-fn answer(result: Result<Value, Refusal>) -> Response {
-    let (status, body) = match result {
+fn answer(result: Result<Value, Refusal>, quote: &Quote) -> Response {
+    let (status, body) = match quote.add_to(result) {
         Ok(body) => (200, body),
         Err(refusal) => (refusal.status, refusal.body()),
     };
@@ -119,7 +120,7 @@ fn answer(result: Result<Value, Refusal>) -> Response {
 }
 
 fn wrong_method(route: Route) -> Response {
-    let mut response = answer(Err(Refusal::of_status(405)));
+    let mut response = answer(Err(Refusal::of_status(405)), &Quote::default());
     if let Ok(method) = HeaderValue::from_str(route.method().as_str()) {
         response.headers_mut().insert(header::ALLOW, method);
     }
@@ -128,7 +129,7 @@ fn wrong_method(route: Route) -> Response {
 
 /// The answer to a path that isn't one of the APIs.
 pub(crate) async fn not_found() -> Response {
-    answer(Err(Refusal::of_status(404)))
+    answer(Err(Refusal::of_status(404)), &Quote::default())
 }
 
 /// A call under way. However it ends, also when its caller goes away, it is counted and recorded.
@@ -139,10 +140,11 @@ struct OpenCall {
     at: Timestamp,
     status: Option<u16>,
     applied: bool,
+    quote: Quote,
 }
 
 impl OpenCall {
-    fn begin(state: &Arc<State>, route: Route, printer: Option<SharedPrinter>) -> Self {
+    fn begin(state: &Arc<State>, route: Route, printer: Option<SharedPrinter>, quote: Quote) -> Self {
         state.traffic().began(state.real_second());
         if let Some(printer) = &printer {
             printer.lock().call_began(route);
@@ -155,11 +157,12 @@ impl OpenCall {
             at,
             status: None,
             applied: false,
+            quote,
         }
     }
 
     fn answer(mut self, result: Result<Value, Refusal>) -> Response {
-        let response = answer(result);
+        let response = answer(result, &self.quote);
         self.status = Some(response.status().as_u16());
         response
     }
@@ -172,7 +175,7 @@ impl OpenCall {
                 body,
             } => {
                 self.status = Some(*status);
-                faulty_answer(*status, retry_after.as_deref(), body.as_deref())
+                faulty_answer(*status, retry_after.as_deref(), body.as_deref(), &self.quote)
             }
             Ending::Hang => pending().await,
             Ending::Drop => HangUp.into_response(),
@@ -201,11 +204,11 @@ impl Drop for OpenCall {
     }
 }
 
-fn faulty_answer(status: u16, retry_after: Option<&str>, body: Option<&str>) -> Response {
+fn faulty_answer(status: u16, retry_after: Option<&str>, body: Option<&str>, quote: &Quote) -> Response {
     let mut response = match (status, body) {
         (_, Some(body)) => ([(header::CONTENT_TYPE, "text/html")], body.to_owned()).into_response(),
-        (200, None) => answer(Ok(json!({"Status": 200}))),
-        (_, None) => answer(Err(Refusal::of_status(status))),
+        (200, None) => answer(Ok(json!({"Status": 200})), quote),
+        (_, None) => answer(Err(Refusal::of_status(status)), quote),
     };
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(value) = retry_after.and_then(|value| HeaderValue::from_str(value).ok()) {

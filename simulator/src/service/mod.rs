@@ -8,6 +8,7 @@ pub(crate) mod faults;
 pub(crate) mod fleet;
 pub(crate) mod portal;
 pub(crate) mod printer;
+pub(crate) mod quote;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod traffic;

@@ -140,6 +140,13 @@ impl Printer {
         }
     }
 
+    /// The URL that is set now.
+    pub(crate) fn webhook_url(&self) -> Option<String> {
+        self.webhook
+            .as_ref()
+            .map(|webhook| webhook.parameters.url.as_str().to_owned())
+    }
+
     pub(crate) fn calls(&self) -> Vec<CallRecord> {
         self.chronicle.calls()
     }

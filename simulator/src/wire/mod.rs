@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod notification;
 pub(crate) mod portal;
+pub(crate) mod quotes;
 pub(crate) mod registration;
 pub(crate) mod route;
 pub(crate) mod traffic;

@@ -1,10 +1,12 @@
-//! App Connections: their tokens, and the portal that gives them.
+//! App Connections: their tokens, the portal that gives them, and what answers say of them.
 
-use printbell_simulator::{AppConnection, EventType, Joint, KeyCase, PortalChoice, PortalVisit, PrinterId, Route};
+use printbell_simulator::{
+    AppConnection, EventType, Fault, Joint, KeyCase, PortalChoice, PortalVisit, PrinterId, Quotes, Route,
+};
 use serde_json::json;
 
 use crate::receiver::Receiver;
-use crate::world::World;
+use crate::world::{World, status_and_json};
 
 async fn set_as(world: &World, connection: &AppConnection, url: &str) {
     let body = json!({"WebhookUrl": url});
@@ -110,4 +112,53 @@ async fn the_portal_gives_nothing_to_who_refuses_and_goes_nowhere_that_it_cannot
         ..nobody
     };
     assert!(world.control.visit_portal(&nobody).await.is_err());
+}
+
+#[tokio::test]
+async fn answers_quote_the_url_and_the_token_when_they_are_told_to() {
+    const URL: &str = "https://a.example/?callbackToken=s3cret";
+    let world = World::new().await;
+    let token = world.printer.token.expose();
+    let set = || world.call(Route::Set, Some(json!({"WebhookUrl": URL})));
+    for quotes in [
+        Quotes::default(),
+        Quotes {
+            webhook_url: true,
+            ..Quotes::default()
+        },
+        Quotes {
+            app_token: true,
+            ..Quotes::default()
+        },
+        Quotes {
+            webhook_url: true,
+            app_token: true,
+        },
+    ] {
+        world.control.set_quotes(quotes).await.unwrap();
+        let check = |text: &str| {
+            assert_eq!(text.contains(URL), quotes.webhook_url, "{quotes:?}: {text}");
+            assert_eq!(text.contains(token), quotes.app_token, "{quotes:?}: {text}");
+        };
+        let (status, body) = status_and_json(set().await.unwrap()).await;
+        assert_eq!((status, &body["Status"]), (200, &json!(200)));
+        check(&body.to_string());
+        check(
+            &status_and_json(world.call(Route::Info, None).await.unwrap())
+                .await
+                .1
+                .to_string(),
+        );
+
+        world.control.add_fault(&Fault::answer(604).times(1)).await.unwrap();
+        let (status, body) = status_and_json(set().await.unwrap()).await;
+        assert_eq!(status, 604);
+        check(body["Error"].as_str().unwrap());
+        check(
+            &status_and_json(world.call(Route::Delete, None).await.unwrap())
+                .await
+                .1
+                .to_string(),
+        );
+    }
 }
