@@ -17,6 +17,7 @@ mod plan;
 mod platform;
 mod script;
 mod speed;
+mod words;
 
 pub use body::Face;
 pub use plan::{End, InvalidPlan, Numbers, Pause, Plan, Remaining};

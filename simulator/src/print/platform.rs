@@ -1,8 +1,8 @@
-//! What runs a printer, and the words in which it tells of trouble (octoeverywhere.md, "What the plugin really sends, by
-//! platform", and the plugin's source).
+//! What runs a printer, and what its notifications can know.
 
 use serde::{Deserialize, Serialize};
 
+use super::words::{self, Burst};
 use crate::wire::event_type::EventType;
 
 /// The software that a printer runs, and so the plugin's half that speaks to it.
@@ -47,22 +47,6 @@ pub enum PauseCause {
     Gadget,
 }
 
-const fn says(error: &'static str, code: &'static str) -> Trouble {
-    Trouble {
-        error: Some(error),
-        code: Some(code),
-    }
-}
-
-const fn code(code: &'static str) -> Trouble {
-    Trouble {
-        error: None,
-        code: Some(code),
-    }
-}
-
-const CONNECTION_LOST: Trouble = says("Connection to printer lost during a print.", "connection_lost");
-
 impl Platform {
     /// Every platform.
     pub const ALL: [Self; 6] = [
@@ -76,152 +60,32 @@ impl Platform {
 
     /// What its "print failed" (3) says after a person's cancel.
     pub const fn cancels(self) -> &'static [Trouble] {
-        match self {
-            Self::OctoPrint => &const { [says("cancelled", "PrintFailed")] },
-            Self::Klipper => &const { [code("cancelled")] },
-            Self::Bambu => {
-                &const {
-                    [
-                        says("Printing was cancelled.", "0500400E"),
-                        says("The task was canceled.", "0300400C"),
-                    ]
-                }
-            }
-            Self::Elegoo => {
-                &const {
-                    [
-                        code("CurrentStatus=0;PrintInfoStatus=8"),
-                        code("CurrentStatus=1;PrintInfoStatus=14"),
-                    ]
-                }
-            }
-            Self::ElegooCc2 => {
-                &const {
-                    [
-                        says("Stopping", "machine_status=2;sub_status=2503"),
-                        says("Stopped", "machine_status=2;sub_status=2504"),
-                    ]
-                }
-            }
-            Self::PrusaLink => {
-                &const {
-                    [
-                        code("printer_state=STOPPED;job_state=STOPPED"),
-                        code("printer_state=BUSY;job_state=STOPPED"),
-                        code("printer_state=STOPPED"),
-                    ]
-                }
-            }
-        }
+        words::of(self).cancels
     }
 
     /// What it sends when a print really fails: each a way to fail, with its notifications in order.
     pub const fn failures(self) -> &'static [&'static [(EventType, Trouble)]] {
-        const FAILED: EventType = EventType::PRINT_FAILED;
-        const ERROR: EventType = EventType::PRINTER_ERROR;
-        const PAUSED: EventType = EventType::PRINT_PAUSED;
-        match self {
-            Self::OctoPrint => {
-                &const {
-                    [
-                        &[
-                            (ERROR, says("Thermal runaway, printer halted", "Error")),
-                            (FAILED, says("error", "PrintFailed")),
-                        ] as &[_],
-                        &[(FAILED, says("error", "PrintFailed"))],
-                    ]
-                }
-            }
-            Self::Klipper => {
-                &const {
-                    [
-                        &[(ERROR, says("Move out of range", "error"))] as &[_],
-                        &[(ERROR, says("Lost communication with MCU 'mcu'", "klippy_shutdown"))],
-                        &[(ERROR, code("error"))],
-                    ]
-                }
-            }
-            Self::Bambu => {
-                &const {
-                    [
-                        &[(
-                            FAILED,
-                            says("Z axis homing failed; the task has been stopped.", "03004000"),
-                        )] as &[_],
-                        &[(FAILED, says("The nozzle is clogged.", "03004006"))],
-                        &[(FAILED, says("Error", "0300400F"))],
-                        &[(FAILED, code("FAILED"))],
-                    ]
-                }
-            }
-            Self::Elegoo => {
-                &const {
-                    [
-                        &[(PAUSED, says("Pausing", "CurrentStatus=1;PrintInfoStatus=5"))] as &[_],
-                        &[(PAUSED, code("CurrentStatus=1;PrintInfoStatus=6"))],
-                    ]
-                }
-            }
-            Self::ElegooCc2 => {
-                &const {
-                    [
-                        &[(ERROR, code("machine_status=2;sub_status=2075;exception_status=[1201]"))] as &[_],
-                        &[(ERROR, says("Emergency Stop", "machine_status=14;sub_status=0"))],
-                    ]
-                }
-            }
-            Self::PrusaLink => {
-                &const {
-                    [
-                        &[(
-                            ERROR,
-                            says("Heatbed thermal runaway", "printer_state=ERROR;job_state=ERROR"),
-                        )] as &[_],
-                        &[(ERROR, code("printer_state=ATTENTION"))],
-                    ]
-                }
-            }
-        }
+        words::of(self).failures
     }
 
     /// What its "printer error" (9) says during a print that may well go on.
     pub const fn errors(self) -> &'static [Trouble] {
-        match self {
-            Self::OctoPrint => &const { [says("Too many consecutive timeouts, printer still connected?", "Error")] },
-            Self::Klipper => &const { [says("Klipper Disconnected", "klippy_disconnected")] },
-            // A pause for a reason that the plugin has no event for.
-            Self::Bambu => &const { [says("Error", "0300800F")] },
-            Self::Elegoo | Self::ElegooCc2 | Self::PrusaLink => &[CONNECTION_LOST],
-        }
+        words::of(self).errors
     }
 
     /// What it sends when a print pauses.
-    pub(crate) const fn pause(self, cause: PauseCause) -> &'static [(EventType, Trouble)] {
-        const PAUSED: EventType = EventType::PRINT_PAUSED;
-        const FILAMENT: EventType = EventType::FILAMENT_CHANGE_REQUIRED;
-        match (self, cause) {
-            // The pause that follows within 20 s of Gadget's own is left out.
-            (_, PauseCause::Gadget) => {
-                &const {
-                    [(
-                        EventType::GADGET_PAUSED,
-                        Trouble {
-                            error: None,
-                            code: None,
-                        },
-                    )]
-                }
-            }
-            (Self::OctoPrint, PauseCause::Filament) => {
-                &const { [(FILAMENT, says("M600", "M600")), (PAUSED, code("PrintPaused"))] }
-            }
-            (Self::Bambu, PauseCause::Filament) => &const { [(FILAMENT, says("Filament has run out.", "07008011"))] },
-            (Self::OctoPrint, PauseCause::Request) => &const { [(PAUSED, code("PrintPaused"))] },
-            (Self::Klipper, _) => &const { [(PAUSED, code("paused"))] },
-            (Self::Bambu, PauseCause::Request) => &const { [(PAUSED, code("PAUSE"))] },
-            (Self::Elegoo, _) => &const { [(PAUSED, says("Pausing", "CurrentStatus=1;PrintInfoStatus=5"))] },
-            (Self::ElegooCc2, _) => &const { [(PAUSED, says("Pausing", "machine_status=2;sub_status=2501"))] },
-            (Self::PrusaLink, _) => &const { [(PAUSED, code("printer_state=PAUSED;job_state=PAUSED"))] },
+    pub(crate) fn pause(self, cause: PauseCause) -> Burst {
+        match cause {
+            PauseCause::Request => words::of(self).pause,
+            PauseCause::Filament => words::of(self).filament,
+            // The plugin leaves out a pause that follows within 20 s of Gadget's own.
+            PauseCause::Gadget => &[(
+                EventType::GADGET_PAUSED,
+                Trouble {
+                    error: None,
+                    code: None,
+                },
+            )],
         }
     }
 
