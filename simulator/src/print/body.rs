@@ -180,6 +180,8 @@ fn fraction(scene: &Scene) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::print::plan::End;
     use crate::print::script::script;
@@ -277,6 +279,20 @@ mod tests {
     }
 
     #[test]
+    fn no_two_notifications_of_a_print_are_equal() {
+        for platform in Platform::ALL {
+            let face = face(platform, Numbers::Whole);
+            for number in 0..300 {
+                let plan = Plan::varied(platform, number);
+                let scenes = script(&plan, platform);
+                let body = |scene| during(&face, &PrintId::numbered(number), &plan, scene, 1);
+                let bodies: HashSet<String> = scenes.iter().map(body).collect();
+                assert_eq!(bodies.len(), scenes.len(), "{plan:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_body_outside_a_print_has_no_print_and_a_duration_of_nothing() {
         let expected = concat!(
             r#"{"PrinterId":"p1","EventType":9,"PrinterName":"Ender \"3\"","#,
@@ -301,7 +317,7 @@ mod tests {
 
     #[test]
     fn print_ids_are_sixty_capitals_and_digits_each_another() {
-        let ids: std::collections::HashSet<PrintId> = (0..1_000).map(PrintId::numbered).collect();
+        let ids: HashSet<PrintId> = (0..1_000).map(PrintId::numbered).collect();
         assert_eq!(ids.len(), 1_000);
         for id in &ids {
             assert_eq!(id.as_str().len(), 60);

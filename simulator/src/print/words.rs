@@ -83,8 +83,8 @@ const BAMBU: Words = Words {
         &[(FAILED, says("Error", "0300400F"))],
         &[(FAILED, code("FAILED"))],
     ],
-    // A pause for a reason that the plugin has no event for.
-    errors: &[says("Error", "0300800F")],
+    // A pause for a reason that the plugin knows neither an event nor a text for.
+    errors: &[says("Error", "0300FFFF")],
     pause: &[(PAUSED, code("PAUSE"))],
     filament: &[(FILAMENT, says("Filament has run out.", "07008011"))],
 };
