@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use printbell_tests::binaries::{self, MAX_ZIPPED};
+use printbell_harness::binaries::{self, MAX_ZIPPED};
 use serde::Serialize;
 
 use crate::measure::{Samples, quantile};

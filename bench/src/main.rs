@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use printbell_tests::binaries;
+use printbell_harness::binaries;
 
 use crate::figures::{Figures, bars};
 use crate::measure::{Plan, Samples, round};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use printbell_tests::runtime_api::{Function, Outcome};
+use printbell_harness::runtime_api::{Function, Outcome};
 use serde::Serialize;
 
 use crate::variants::{Variant, World};

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use printbell_simulator::{AppConnection, Control, Delivery, DeliveryEnd, NewPrinter, PlayPrint};
-use printbell_tests::stack::Stack;
+use printbell_harness::stack::Stack;
 use serde_json::{Value, json};
 
 use crate::notifications::{Notification, Subscriber};

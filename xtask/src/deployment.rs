@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use printbell_tests::aws::{Aws, Credentials, xml_texts};
-use printbell_tests::stack::{Functions, Outputs, Stack};
+use printbell_harness::aws::{Aws, Credentials, xml_texts};
+use printbell_harness::stack::{Functions, Outputs, Stack};
 use serde_json::json;
 
 use crate::artifacts;

@@ -1,8 +1,8 @@
 //! Puts the published development key into a local stack.
 
 use anyhow::{Result, ensure};
-use printbell_tests::aws::Aws;
-use printbell_tests::dev_key::{KEY, VERSION_ID};
+use printbell_harness::aws::Aws;
+use printbell_harness::dev_key::{KEY, VERSION_ID};
 use serde_json::json;
 
 /// Makes it the current key of a stack on this machine; the generated one becomes the previous.
@@ -21,7 +21,7 @@ pub async fn install(aws: &Aws, endpoint: &str, secret: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use printbell_tests::aws::Credentials;
+    use printbell_harness::aws::Credentials;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use printbell_tests::aws::{Aws, Credentials, http_client};
+use printbell_harness::aws::{Aws, Credentials, http_client};
 
 use crate::process::Running;
 use crate::progress::{self, Step};

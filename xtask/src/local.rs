@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use printbell_simulator::AppConnection;
 use printbell_simulator::{DeliverVia, Options, Simulator};
-use printbell_tests::stack::Stack;
 
 use crate::emulator::{self, Emulator};
 use crate::notifications::Subscriber;

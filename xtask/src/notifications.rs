@@ -4,8 +4,8 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
-use printbell_tests::aws::{Aws, xml_texts};
-use printbell_tests::stack::Stack;
+use printbell_harness::aws::{Aws, xml_texts};
+use printbell_harness::stack::Stack;
 use serde_json::{Value, json};
 
 const QUIET: Style = Style::new().dimmed();

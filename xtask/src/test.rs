@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use printbell_tests::stack::STACK_VARIABLE;
+use printbell_harness::stack::STACK_VARIABLE;
 
 use crate::artifacts;
 use crate::emulator::REGION;

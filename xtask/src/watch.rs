@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use http::Method;
-use printbell_tests::aws::{encode, http_client};
-use printbell_tests::stack::Stack;
+use printbell_harness::aws::{encode, http_client};
+use printbell_harness::stack::Stack;
 use serde_json::Value;
 
 use crate::artifacts;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
-use printbell_tests::binaries::Binary;
-use printbell_tests::http_event;
-use printbell_tests::runtime_api::HttpAnswer;
-use printbell_tests::stub_aws::{Behaviour, Queued, Service};
+use printbell_harness::binaries::Binary;
+use printbell_harness::http_event;
+use printbell_harness::runtime_api::HttpAnswer;
+use printbell_harness::stub_aws::{Behaviour, Queued, Service};
 use serde_json::json;
 
 use crate::stage::{FALLBACK_QUEUE, KEY, TOPIC, aws, call, event, id, launch, receiver, record};

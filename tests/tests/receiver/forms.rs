@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use printbell_tests::http_event;
+use printbell_harness::http_event;
 use serde_json::{Value, json};
 
 /// An HTTP API's event, with the body as text or in base64.

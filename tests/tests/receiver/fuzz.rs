@@ -1,8 +1,8 @@
 //! Events that nobody would think of, at the binary. (Two hundred thousand more, without a process in between, are in
 //! `functions/webhook/tests/fuzz`.)
 
-use printbell_tests::http_event;
-use printbell_tests::runtime_api::Outcome;
+use printbell_harness::http_event;
+use printbell_harness::runtime_api::Outcome;
 use printbell_webhook::request::Request;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

@@ -1,8 +1,8 @@
 //! Odd input, in every form in which it can arrive: what the contract says, no panic, no 5xx.
 
-use printbell_tests::http_event;
-use printbell_tests::runtime_api::Function;
-use printbell_tests::stub_aws::StubAws;
+use printbell_harness::http_event;
+use printbell_harness::runtime_api::Function;
+use printbell_harness::stub_aws::StubAws;
 use serde_json::Value;
 
 use crate::forms::{api_gateway, forms};

@@ -1,7 +1,7 @@
 //! Redrive at the binary: what comes back, when, and what doesn't.
 
-use printbell_tests::binaries::Binary;
-use printbell_tests::stub_aws::{Behaviour, Queued, Received, Service, StubAws};
+use printbell_harness::binaries::Binary;
+use printbell_harness::stub_aws::{Behaviour, Queued, Received, Service, StubAws};
 use serde_json::{Value, json};
 
 use crate::stage::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY, aws, launch, receiver, record, send};

@@ -1,6 +1,6 @@
 //! A rotation of the secret during traffic loses nothing, and a retired key's token is refused.
 
-use printbell_tests::stub_aws::Service;
+use printbell_harness::stub_aws::Service;
 
 use crate::stage::{KEY, Key, aws, receiver, send};
 

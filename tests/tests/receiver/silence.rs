@@ -1,6 +1,6 @@
 //! What the log holds: nothing of what goes well, and never a secret.
 
-use printbell_tests::stub_aws::{Behaviour, Service};
+use printbell_harness::stub_aws::{Behaviour, Service};
 
 use crate::stage::{KEY, aws, receiver, send};
 

@@ -1,12 +1,12 @@
 //! A webhook function with a stub AWS around it, and callbacks to send it.
 
+use printbell_harness::binaries::{self, Binary};
+use printbell_harness::http_event;
+use printbell_harness::runtime_api::{Function, HttpAnswer, Launch};
+use printbell_harness::stub_aws::{Queued, StubAws};
 use printbell_shared::callback::{self, CallbackKey};
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::metadata::Metadata;
-use printbell_tests::binaries::{self, Binary};
-use printbell_tests::http_event;
-use printbell_tests::runtime_api::{Function, HttpAnswer, Launch};
-use printbell_tests::stub_aws::{Queued, StubAws};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 

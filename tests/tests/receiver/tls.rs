@@ -1,8 +1,8 @@
 //! Connections to AWS as they are there: encrypted.
 
 use futures::future::join_all;
-use printbell_tests::binaries::Binary;
-use printbell_tests::tls_front::TlsFront;
+use printbell_harness::binaries::Binary;
+use printbell_harness::tls_front::TlsFront;
 
 use crate::stage::{KEY, aws, launch, send};
 

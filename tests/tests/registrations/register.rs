@@ -1,7 +1,7 @@
 //! The registrations contract, route by route.
 
-use printbell_tests::stub_aws::{Behaviour, Service};
-use printbell_tests::stub_octoeverywhere::Outcome;
+use printbell_harness::stub_aws::{Behaviour, Service};
+use printbell_harness::stub_octoeverywhere::Outcome;
 use serde_json::json;
 
 use crate::world::{DAY, TOKEN, World};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use printbell_tests::binaries::Binary;
-use printbell_tests::runtime_api::Outcome as Ended;
-use printbell_tests::stub_aws::{Behaviour, Service};
-use printbell_tests::stub_octoeverywhere::Outcome;
+use printbell_harness::binaries::Binary;
+use printbell_harness::runtime_api::Outcome as Ended;
+use printbell_harness::stub_aws::{Behaviour, Service};
+use printbell_harness::stub_octoeverywhere::Outcome;
 use serde_json::{Value, json};
 
 use crate::world::{DAY, TOKEN, World, launch};
@@ -317,7 +317,7 @@ async fn two_callers_at_once_end_with_one_of_the_two_states() {
     let route = "PUT /registrations/{tenantId}/{printerRef}";
     for round in 0..5 {
         let path = format!("/registrations/t/p{round}");
-        let event = printbell_tests::http_event::request(route, &path, "", Some(&body(2).to_string()));
+        let event = printbell_harness::http_event::request(route, &path, "", Some(&body(2).to_string()));
         let other = second.call_within(Duration::from_secs(29), event.to_string());
         let printer = format!("p{round}");
         let (first, other) = tokio::join!(world.put(&printer, body(1)), other);

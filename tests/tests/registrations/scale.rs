@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use printbell_tests::binaries::Binary;
-use printbell_tests::runtime_api::Function;
-use printbell_tests::stub_aws::StubAws;
-use printbell_tests::stub_octoeverywhere::StubOctoEverywhere;
+use printbell_harness::binaries::Binary;
+use printbell_harness::runtime_api::Function;
+use printbell_harness::stub_aws::StubAws;
+use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
 use serde_json::json;
 
 use crate::world::{launch, wire};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use printbell_tests::binaries::{self, Binary};
-use printbell_tests::http_event;
-use printbell_tests::runtime_api::{Function, HttpAnswer, Launch};
-use printbell_tests::stub_aws::{Item, StubAws};
-use printbell_tests::stub_octoeverywhere::{Outcome, StubOctoEverywhere};
+use printbell_harness::binaries::{self, Binary};
+use printbell_harness::http_event;
+use printbell_harness::runtime_api::{Function, HttpAnswer, Launch};
+use printbell_harness::stub_aws::{Item, StubAws};
+use printbell_harness::stub_octoeverywhere::{Outcome, StubOctoEverywhere};
 use serde_json::{Value, json};
 
 pub const DAY: i64 = 24 * 60 * 60;

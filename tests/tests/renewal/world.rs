@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use printbell_simulator::{AppToken, Control, History, NewPrinter, PrinterId, Route};
-use printbell_tests::aws::Aws;
-use printbell_tests::stack::{Api, Stack};
+use printbell_harness::aws::Aws;
+use printbell_harness::stack::{Api, Stack};
 use serde_json::{Value, json};
 use tokio::task::{LocalSet, spawn_local};
 

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use printbell_tests::binaries::{self, Binary};
-use printbell_tests::dev_key;
-use printbell_tests::runtime_api::{Function, Launch};
-use printbell_tests::stub_aws::StubAws;
-use printbell_tests::stub_octoeverywhere::StubOctoEverywhere;
+use printbell_harness::binaries::{self, Binary};
+use printbell_harness::dev_key;
+use printbell_harness::runtime_api::{Function, Launch};
+use printbell_harness::stub_aws::StubAws;
+use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
 use serde_json::{Value, json};
 
 /// The sample events of a function, by name.

@@ -1,6 +1,6 @@
 //! What Lambda has to fetch before a cold start.
 
-use printbell_tests::binaries::{self, Binary, MAX_ZIPPED};
+use printbell_harness::binaries::{self, Binary, MAX_ZIPPED};
 
 #[test]
 fn no_function_outgrows_its_limit() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use printbell_tests::binaries::{self, Binary};
+use printbell_harness::binaries::{self, Binary};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(binaries::workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use jiff::SignedDuration;
+use printbell_harness::stack::{Api, Stack};
 use printbell_shared::callback::{self, CallbackKey};
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::message::{Receipt, notification_id};
 use printbell_shared::metadata::Metadata;
-use printbell_tests::stack::{Api, Stack};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use http::Method;
-use printbell_tests::aws::encode;
-use printbell_tests::stack::Stack;
+use printbell_harness::aws::encode;
+use printbell_harness::stack::Stack;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use printbell_tests::aws::Aws;
-use printbell_tests::stack::Stack;
+use printbell_harness::aws::Aws;
+use printbell_harness::stack::Stack;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

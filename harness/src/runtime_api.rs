@@ -1,7 +1,7 @@
 //! A Lambda of one's own: starts a bootstrap, speaks the Lambda Runtime API to it, and looks at it from outside.
 //!
 //! ```no_run
-//! # use printbell_tests::{binaries::{self, Binary}, runtime_api::Launch, stub_aws::StubAws};
+//! # use printbell_harness::{binaries::{self, Binary}, runtime_api::Launch, stub_aws::StubAws};
 //! # async fn example() -> anyhow::Result<()> {
 //! let aws = StubAws::start().await?;
 //! let function = Launch::new(binaries::path(Binary::Webhook))

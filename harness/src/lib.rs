@@ -1,4 +1,5 @@
-//! What the end-to-end tests, the tests at the binary and the benchmarks stand on.
+//! What the tests, the benchmarks and `cargo xtask` stand on: the functions' binaries, driven as Lambda drives them, and the
+//! deployed stack, seen from outside.
 //!
 //! On the emulator:
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
