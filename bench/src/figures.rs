@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use printbell_harness::binaries::{self, MAX_ZIPPED};
+use clap::ValueEnum as _;
+use printbell_harness::size::{MAX_ZIPPED, zipped};
 use serde::Serialize;
 
 use crate::measure::{Samples, quantile};
@@ -76,10 +77,10 @@ impl Figures {
 
 impl Size {
     fn of(variant: Variant) -> Result<Self> {
-        let program = variant.program();
+        let program = variant.program()?;
         Ok(Self {
             binary_bytes: program.metadata()?.len(),
-            zipped_bytes: binaries::zipped(&program)?,
+            zipped_bytes: zipped(&program)?,
         })
     }
 }
@@ -87,7 +88,7 @@ impl Size {
 /// A figure that must not exceed its bar.
 #[derive(Clone, Debug, Serialize)]
 pub struct Bar {
-    pub figure: &'static str,
+    pub figure: String,
     pub unit: &'static str,
     pub value: f64,
     pub at_most: f64,
@@ -95,9 +96,9 @@ pub struct Bar {
 }
 
 impl Bar {
-    fn new(figure: &'static str, unit: &'static str, value: f64, at_most: f64) -> Self {
+    fn new(figure: impl Into<String>, unit: &'static str, value: f64, at_most: f64) -> Self {
         Self {
-            figure,
+            figure: figure.into(),
             unit,
             value,
             at_most,
@@ -108,15 +109,18 @@ impl Bar {
 
 /// The bars, as far as their variants were measured.
 pub fn bars(all: &HashMap<Variant, Figures>) -> Vec<Bar> {
-    use Variant::{BarePublish, Hello, Python, Redrive, Register, Renew, SdkDefaults, Webhook};
-    let ratio = |figure, of, to, read: fn(&Figures) -> f64, at_most| {
+    use Variant::{BarePublish, Hello, Python, SdkDefaults, Webhook};
+    let ratio = |figure: &str, of, to, read: fn(&Figures) -> f64, at_most| {
         let value = read(all.get(&of)?) / read(all.get(&to)?);
         Some(Bar::new(figure, " ×", value, at_most))
     };
-    let zipped = |figure, of| {
+    let zipped = |(variant, function)| {
         #[expect(clippy::cast_precision_loss, reason = "megabytes")]
-        let (value, at_most) = (all.get(&of)?.size?.zipped_bytes as f64 / 1e6, MAX_ZIPPED as f64 / 1e6);
-        Some(Bar::new(figure, " MB", value, at_most))
+        let (value, at_most) = (
+            all.get(&variant)?.size?.zipped_bytes as f64 / 1e6,
+            MAX_ZIPPED as f64 / 1e6,
+        );
+        Some(Bar::new(format!("{function}: zipped"), " MB", value, at_most))
     };
     #[expect(clippy::cast_precision_loss, reason = "megabytes")]
     let memory: fn(&Figures) -> f64 = |figures| figures.peak_memory_bytes as f64;
@@ -126,6 +130,21 @@ pub fn bars(all: &HashMap<Variant, Figures>) -> Vec<Bar> {
     });
     let cold: fn(&Figures) -> f64 = |figures| figures.cold_us;
     let ready: fn(&Figures) -> f64 = |figures| figures.ready_us;
+    let functions = || {
+        let variants = Variant::value_variants().iter();
+        variants.filter_map(|variant| Some((*variant, variant.function()?)))
+    };
+    let others_ready = functions()
+        .filter(|(variant, _)| *variant != Webhook)
+        .map(|(variant, function)| {
+            ratio(
+                &format!("{function}: ready, to hello world"),
+                variant,
+                Hello,
+                ready,
+                2.5,
+            )
+        });
     [
         ratio("webhook: ready + first call, to hello world", Webhook, Hello, cold, 2.0),
         ratio(
@@ -145,15 +164,10 @@ pub fn bars(all: &HashMap<Variant, Figures>) -> Vec<Bar> {
         ),
         own_p50,
         ratio("webhook: peak memory, to hello world", Webhook, Hello, memory, 2.4),
-        zipped("webhook: zipped", Webhook),
-        zipped("renew: zipped", Renew),
-        zipped("register: zipped", Register),
-        zipped("redrive: zipped", Redrive),
-        ratio("renew: ready, to hello world", Renew, Hello, ready, 2.5),
-        ratio("register: ready, to hello world", Register, Hello, ready, 2.5),
-        ratio("redrive: ready, to hello world", Redrive, Hello, ready, 2.5),
     ]
     .into_iter()
+    .chain(functions().map(zipped))
+    .chain(others_ready)
     .flatten()
     .collect()
 }

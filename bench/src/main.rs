@@ -14,9 +14,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 use indicatif::{ProgressBar, ProgressStyle};
-use printbell_harness::binaries;
+use printbell_harness::workspace;
 
 use crate::figures::{Figures, bars};
 use crate::measure::{Plan, Samples, round};
@@ -53,11 +53,19 @@ async fn main() -> Result<()> {
         calls_per_start: arguments.calls.div_ceil(arguments.starts),
     };
     let wanted = if arguments.only.is_empty() {
-        Variant::ALL.to_vec()
+        Variant::value_variants().to_vec()
     } else {
         arguments.only
     };
-    let (variants, left_out): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|variant| variant.program().exists());
+    let (mut variants, mut absent) = (Vec::new(), Vec::new());
+    for variant in wanted {
+        let list = if variant.program()?.exists() {
+            &mut variants
+        } else {
+            &mut absent
+        };
+        list.push(variant);
+    }
     let world = World::start(&variants).await?;
     let mut samples: HashMap<Variant, Samples> = HashMap::new();
     let progress = ProgressBar::new(plan.starts as u64).with_style(ProgressStyle::with_template(
@@ -92,7 +100,7 @@ async fn main() -> Result<()> {
         plan,
         bars: bars(&by_variant),
         figures,
-        left_out: left_out
+        left_out: absent
             .iter()
             .map(|variant| format!("{} (not installed)", variant.title()))
             .collect(),
@@ -103,7 +111,7 @@ async fn main() -> Result<()> {
         std::fs::write(path, &json)?;
     }
     if arguments.save {
-        let root = binaries::workspace();
+        let root = workspace::root();
         std::fs::write(root.join("docs/performance.json"), json + "\n")?;
         std::fs::write(root.join("docs/performance.svg"), chart::svg(&report))?;
         write_into(&root.join("docs/performance.md"), &report.markdown())?;

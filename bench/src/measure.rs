@@ -52,7 +52,7 @@ pub async fn round(
     let mut running = Vec::new();
     for variant in order {
         let event = variant.event(world);
-        let function = variant.launch(world).start().await?;
+        let function = variant.launch(world)?.start().await?;
         let first = call(variant, &function, &event).await?;
         let seen = samples.entry(variant).or_default();
         seen.ready.push(function.started_in);

@@ -3,27 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use clap::ValueEnum;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use printbell_harness::binaries::{self, Binary};
-use printbell_harness::http_event;
+use printbell_harness::fixtures::{self, KEY, PUBLIC_URL};
 use printbell_harness::runtime_api::Launch;
-use printbell_harness::stub_aws::{Behaviour, Service, StubAws};
+use printbell_harness::stub_aws::{Behaviour, Service, StubAws, item};
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
+use printbell_harness::template::Template;
+use printbell_harness::{http_event, queue_event, workspace};
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::Sha256;
-
-/// The secret's one version, and what it holds.
-const KEY_ID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
-const KEY: &str = "benchmark-key-benchmark-key-benchmark-key-benchmark-key-benchmark";
-
-const TOPIC: &str = "arn:aws:sns:eu-central-1:000000000000:printbell";
-const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/fallback";
-const DEAD_LETTERS: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-letters";
 
 /// A program to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
@@ -52,20 +41,6 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// All of them, in the order of the table.
-    pub const ALL: [Self; 10] = [
-        Self::Least,
-        Self::Hello,
-        Self::BarePublish,
-        Self::Webhook,
-        Self::SdkDefaults,
-        Self::Python,
-        Self::Node,
-        Self::Renew,
-        Self::Register,
-        Self::Redrive,
-    ];
-
     /// What the table calls it.
     pub fn title(self) -> &'static str {
         match self {
@@ -82,22 +57,33 @@ impl Variant {
         }
     }
 
-    /// Where its program is; for an interpreted one, its script.
-    pub fn program(self) -> PathBuf {
-        let root = binaries::workspace();
-        let baseline = |name: &str| root.join("target/baselines/lambda").join(name).join("bootstrap");
+    /// The function that it is, by the name of its Cargo package, if it is one of ours.
+    pub fn function(self) -> Option<&'static str> {
         match self {
+            Self::Webhook => Some("webhook"),
+            Self::Renew => Some("renew"),
+            Self::Register => Some("register"),
+            Self::Redrive => Some("redrive"),
+            _ => None,
+        }
+    }
+
+    /// Where its program is; for an interpreted one, its script.
+    pub fn program(self) -> Result<PathBuf> {
+        let root = workspace::root();
+        let baseline = |name: &str| root.join("target/baselines/lambda").join(name).join("bootstrap");
+        Ok(match self {
             Self::Least => baseline("baseline-least"),
             Self::Hello => baseline("baseline-hello"),
             Self::BarePublish => baseline("baseline-bare-publish"),
             Self::SdkDefaults => baseline("baseline-sdk-defaults"),
             Self::Python => root.join(".local/bench/python/bin/python"),
             Self::Node => root.join(".local/bench/node/runtime.mjs"),
-            Self::Webhook => binaries::path(Binary::Webhook),
-            Self::Renew => binaries::path(Binary::Renew),
-            Self::Register => binaries::path(Binary::Register),
-            Self::Redrive => binaries::path(Binary::Redrive),
-        }
+            Self::Webhook | Self::Renew | Self::Register | Self::Redrive => {
+                let function = self.function().context("not one of ours")?;
+                Template::read()?.function(function)?.binary()
+            }
+        })
     }
 
     /// Whether what is deployed is one native binary, whose size says something.
@@ -116,40 +102,31 @@ impl Variant {
     }
 
     /// How it is started, and found everything that it needs.
-    pub fn launch(self, world: &World) -> Launch {
-        let program = self.program();
+    pub fn launch(self, world: &World) -> Result<Launch> {
+        let program = self.program()?;
         let launch = match self {
             Self::Python => {
-                let folder = binaries::workspace().join("bench/baselines/python");
+                let root = workspace::root();
+                let folder = root.join("bench/baselines/python").display().to_string();
                 Launch::new(program)
                     .arg("-m")
                     .arg("awslambdaric")
                     .arg("webhook.receive")
-                    .env("PYTHONPATH", folder.display().to_string())
+                    .env("PYTHONPATH", folder.clone())
                     // What it compiles is kept, as on Lambda, but not in the repository.
-                    .env(
-                        "PYTHONPYCACHEPREFIX",
-                        binaries::workspace().join("target/pycache").display().to_string(),
-                    )
-                    .env("LAMBDA_TASK_ROOT", folder.display().to_string())
+                    .env("PYTHONPYCACHEPREFIX", root.join("target/pycache").display().to_string())
+                    .env("LAMBDA_TASK_ROOT", folder)
             }
             Self::Node => Launch::new(world.node.clone()).arg(program),
             _ => Launch::new(program),
         };
-        launch
-            .aws(&world.aws)
-            .env("TOPIC_ARN", TOPIC)
-            .env("FALLBACK_QUEUE_URL", QUEUE)
-            .env("DEAD_LETTER_QUEUE_URL", DEAD_LETTERS)
-            .env(
-                "CALLBACK_SECRET_ARN",
-                "arn:aws:secretsmanager:eu-central-1:000000000000:secret:callback-AbCdEf",
-            )
-            .env("TABLE_NAME", "registrations")
-            .env("OCTOEVERYWHERE_URL", world.octoeverywhere.url())
-            .env("PUBLIC_URL", "https://bell.example.com")
-            .env("MAX_CALLS_IN_FLIGHT", "32")
-            .env("MAX_CALLS_PER_SECOND", "20")
+        let template = Template::read()?.with(&[
+            ("OctoEverywhereUrl", &world.octoeverywhere.url()),
+            ("PublicUrl", PUBLIC_URL),
+        ])?;
+        // What isn't ours has the configuration of the one whose job it does.
+        let function = template.function(self.function().unwrap_or("webhook"))?;
+        Ok(launch.envs(function.variables).aws(&world.aws))
     }
 
     /// The event it gets, over and over.
@@ -163,7 +140,7 @@ impl Variant {
                 None,
             ),
             Self::Redrive => world.waited.clone(),
-            _ => http_event::callback(&query(), &payload()),
+            _ => http_event::callback(&KEY.query(), &payload()),
         };
         Bytes::from(event.to_string())
     }
@@ -185,17 +162,11 @@ impl World {
     /// Starts the stubs, and fills them with what the variants look for.
     pub async fn start(variants: &[Variant]) -> Result<Self> {
         let aws = StubAws::start().await?;
-        aws.secrets(|secrets| secrets.rotate(KEY_ID, KEY));
-        let registration = json!({
-            "tenantId": {"S": "abc123"},
-            "printerRef": {"S": "p42"},
-            "appToken": {"S": "an-app-token"},
-        });
-        if let Value::Object(registration) = registration {
-            aws.table(|table| table.put(registration));
-        }
+        aws.secrets(|secrets| secrets.rotate(&KEY));
+        let registration = fixtures::registration("abc123", "p42", "an-app-token");
+        aws.table(|table| table.put(item(&registration)));
         let octoeverywhere = StubOctoEverywhere::start().await?;
-        let node = binaries::on_path("node").unwrap_or_else(|| "node".into());
+        let node = workspace::on_path("node").unwrap_or_else(|| "node".into());
         let mut world = Self {
             aws,
             octoeverywhere,
@@ -213,46 +184,15 @@ impl World {
     /// What the webhook puts into the fallback queue while SNS is down, as SQS hands it to redrive.
     async fn let_one_wait(&self) -> Result<Value> {
         self.aws.set(Service::Sns, Behaviour::Status500);
-        let webhook = Variant::Webhook.launch(self).start().await?;
+        let webhook = Variant::Webhook.launch(self)?.start().await?;
         let call = webhook.call(Variant::Webhook.event(self)).await;
         self.aws.set(Service::Sns, Behaviour::Ok);
         let (_, queued) = self.aws.drain();
         let message = queued
             .first()
             .with_context(|| format!("nothing in the fallback queue: {:?}", call.outcome))?;
-        let attributes: serde_json::Map<_, _> = message
-            .attributes
-            .iter()
-            .map(|(name, (kind, value))| (name.clone(), json!({"dataType": kind, "stringValue": value})))
-            .collect();
-        Ok(json!({"Records": [{
-            "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
-            "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-            "body": message.body,
-            "attributes": {
-                "ApproximateReceiveCount": "1",
-                "SentTimestamp": "1795514400000",
-                "SenderId": "AIDAIENQZJOLO23YVJ4VO",
-                "ApproximateFirstReceiveTimestamp": "1795514400001",
-            },
-            "messageAttributes": attributes,
-            "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:eu-central-1:000000000000:fallback",
-            "awsRegion": "eu-central-1",
-        }]}))
+        Ok(queue_event::batch([message], 1))
     }
-}
-
-/// A callback's query, with its token.
-fn query() -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes());
-    let mac = mac.unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"));
-    let signature = URL_SAFE_NO_PAD.encode(mac.chain_update(b"abc123\0p42").finalize().into_bytes());
-    format!(
-        "tenantId=abc123&printerRef=p42&callbackToken={}.{signature}&room=lab",
-        &KEY_ID[..8]
-    )
 }
 
 /// A notification of a usual size, with everything that a print in progress has.
@@ -274,4 +214,17 @@ fn payload() -> String {
         "TotalLayers": 213,
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_is_measured() {
+        for function in Template::read().unwrap().functions().unwrap() {
+            let variant = Variant::from_str(&function.name, false).unwrap();
+            assert_eq!(variant.function(), Some(function.name.as_str()));
+        }
+    }
 }

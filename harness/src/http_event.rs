@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::fixtures::{ACCOUNT, API_HOST};
+
 /// The callback's route.
 pub const CALLBACK_ROUTE: &str = "POST /octoeverywhere/webhook";
 
@@ -26,7 +28,7 @@ pub fn request(route: &str, path: &str, query: &str, body: Option<&str>) -> Valu
         "headers": {
             "accept": "*/*",
             "content-type": "application/json; charset=utf-8",
-            "host": "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+            "host": API_HOST,
             "user-agent": "OctoEverywhere",
             "x-amzn-trace-id": "Root=1-5759e988-bd862e3fe1be46a994272793",
             "x-forwarded-for": "203.0.113.7",
@@ -34,9 +36,9 @@ pub fn request(route: &str, path: &str, query: &str, body: Option<&str>) -> Valu
             "x-forwarded-proto": "https",
         },
         "requestContext": {
-            "accountId": "000000000000",
+            "accountId": ACCOUNT,
             "apiId": "a1b2c3d4e5",
-            "domainName": "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+            "domainName": API_HOST,
             "domainPrefix": "a1b2c3d4e5",
             "http": {
                 "method": method,

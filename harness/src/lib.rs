@@ -1,28 +1,35 @@
 //! What the tests, the benchmarks and `cargo xtask` stand on: the functions' binaries, driven as Lambda drives them, and the
 //! deployed stack, seen from outside.
 //!
+//! - [`template`]: the functions and their variables, as `template.yaml` lists them; [`workspace`]: where that is; [`size`]: what
+//!   they weigh.
+//!
 //! On the emulator:
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
 //! - [`aws`]: a small signed client for AWS services.
 //! - [`dev_key`]: the published key that signs callback tokens there.
 //!
 //! At the binary, without an emulator:
-//! - [`binaries`]: where the functions' binaries are.
-//! - [`runtime_api`]: starts one, hands it events as Lambda does, and looks at it from outside.
+//! - [`runtime_api`]: starts a function, hands it events as Lambda does, and looks at it from outside.
 //! - [`stub_aws`], [`stub_octoeverywhere`]: what it talks to, with every fault one may ask for.
 //! - [`tls_front`]: TLS in front of a stub, under an authority of its own.
-//! - [`http_event`]: the events of an HTTP API.
+//! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue.
+//! - [`fixtures`]: the pretended stack that a function at the binary is part of.
 
 pub mod aws;
-pub mod binaries;
 pub mod dev_key;
+pub mod fixtures;
 pub mod http_event;
+pub mod queue_event;
 pub mod runtime_api;
 mod server;
+pub mod size;
 pub mod stack;
 pub mod stub_aws;
 pub mod stub_octoeverywhere;
+pub mod template;
 pub mod tls_front;
+pub mod workspace;
 
 #[cfg(test)]
 mod self_test;

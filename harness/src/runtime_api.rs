@@ -1,14 +1,10 @@
 //! A Lambda of one's own: starts a bootstrap, speaks the Lambda Runtime API to it, and looks at it from outside.
 //!
 //! ```no_run
-//! # use printbell_harness::{binaries::{self, Binary}, runtime_api::Launch, stub_aws::StubAws};
+//! # use printbell_harness::{runtime_api::Launch, stub_aws::StubAws};
 //! # async fn example() -> anyhow::Result<()> {
 //! let aws = StubAws::start().await?;
-//! let function = Launch::new(binaries::path(Binary::Webhook))
-//!     .aws(&aws)
-//!     .env("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:topic")
-//!     .start()
-//!     .await?;
+//! let function = Launch::deployed("webhook", &[])?.aws(&aws).start().await?;
 //! let call = function.call(br#"{"version":"2.0"}"#.as_slice()).await;
 //! println!("{:?} in {:?}", call.outcome, call.took);
 //! # Ok(())
@@ -34,16 +30,16 @@ use http_body_util::Full;
 use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::fixtures::{ACCOUNT, REGION};
 use crate::server::{Reply, Request, Server, answer, hang};
 use crate::stub_aws::StubAws;
+use crate::template::Template;
 use process::Process;
 
 /// A start that takes longer is given up (Lambda's own limit).
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after its deadline a call may still be answered, before the function is killed as Lambda would.
 const GRACE: Duration = Duration::from_millis(500);
-/// The region that the functions believe to be in.
-pub const REGION: &str = "eu-central-1";
 
 /// How to start a function; starting doesn't use it up.
 #[derive(Clone, Debug)]
@@ -83,6 +79,23 @@ impl Launch {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
         }
+    }
+
+    /// A function by its Cargo name, configured as `template.yaml` deployed with these parameters configures it.
+    ///
+    /// # Errors
+    /// When the template has no such function or parameter.
+    pub fn deployed(function: &str, parameters: &[(&str, &str)]) -> Result<Self> {
+        let function = Template::read()?.with(parameters)?.function(function)?;
+        Ok(Self::new(function.binary()).envs(function.variables))
+    }
+
+    /// Sets variables, or replaces them.
+    #[must_use]
+    pub fn envs(self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        variables
+            .into_iter()
+            .fold(self, |launch, (name, value)| launch.env(&name, value))
     }
 
     /// An argument for the program (an interpreter's script).
@@ -376,7 +389,7 @@ impl Api {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
             .as_millis();
-        let arn = format!("arn:aws:lambda:{REGION}:000000000000:function:function");
+        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:function");
         let response = Response::builder()
             .header("Content-Type", "application/json")
             .header("Lambda-Runtime-Aws-Request-Id", &event.id)

@@ -2,7 +2,8 @@
 //!
 //! `cargo xtask` writes it down as a JSON file; the end-to-end tests and `cargo xtask watch` read it.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -29,12 +30,10 @@ pub struct Stack {
     pub backend: Credentials,
     /// What the template puts out.
     pub outputs: Outputs,
-    /// The functions' own names.
-    pub functions: Functions,
+    /// What Lambda calls the functions, by the names of their Cargo packages.
+    pub functions: BTreeMap<String, String>,
     /// The simulated OctoEverywhere, `http://127.0.0.1:PORT`.
     pub simulator: String,
-    /// The folder of what `sam build` made: `{artifacts}/WebhookFunction/bootstrap`, ….
-    pub artifacts: PathBuf,
 }
 
 /// The template's outputs, under their own names.
@@ -48,29 +47,6 @@ pub struct Outputs {
     pub fallback_queue_url: String,
     pub dead_letter_queue_url: String,
     pub callback_secret_arn: String,
-}
-
-/// What Lambda calls the functions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[allow(missing_docs, reason = "named as in template.yaml")]
-pub struct Functions {
-    pub webhook_function: String,
-    pub renew_function: String,
-    pub register_function: String,
-    pub redrive_function: String,
-}
-
-impl Functions {
-    /// Every one of them.
-    pub fn all(&self) -> [&str; 4] {
-        [
-            &self.webhook_function,
-            &self.renew_function,
-            &self.register_function,
-            &self.redrive_function,
-        ]
-    }
 }
 
 impl Stack {
@@ -124,9 +100,15 @@ impl Stack {
         }
     }
 
-    /// The path of a function's binary, by the function's name in the template.
-    pub fn artifact(&self, function: &str) -> PathBuf {
-        self.artifacts.join(function).join("bootstrap")
+    /// What Lambda calls a function, by the name of its Cargo package.
+    ///
+    /// # Errors
+    /// When the stack has none of this name.
+    pub fn function(&self, name: &str) -> Result<&str> {
+        let function = self.functions.get(name);
+        function
+            .map(String::as_str)
+            .with_context(|| format!("the stack has no function {name}"))
     }
 }
 

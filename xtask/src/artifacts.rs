@@ -1,14 +1,12 @@
 //! The functions, built as they go to AWS.
 
 use anyhow::{Result, bail};
+use printbell_harness::template::Template;
 
 use crate::process::Program;
 use crate::progress::Step;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
-
-/// The packages of the functions.
-const FUNCTIONS: [&str; 4] = ["webhook", "renew", "register", "redrive"];
 
 /// Builds the functions and lays them out where `sam deploy` looks for them.
 ///
@@ -20,7 +18,7 @@ pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
         .program("cargo")
         .args(["lambda", "build", "--release"])
         .args((architecture == "arm64").then_some("--arm64"))
-        .args(FUNCTIONS.iter().flat_map(|function| ["--package", function]));
+        .args(each("--package")?);
     compile(
         workspace,
         release,
@@ -43,11 +41,16 @@ pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
 /// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler: by the names
 /// of their binaries, for with those of their packages Cargo would choose fewer features of their dependencies.
 pub async fn build_for_watch(workspace: &Workspace, tools: &Tools) -> Result<()> {
-    let debug = tools
-        .program("cargo")
-        .arg("build")
-        .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
+    let debug = tools.program("cargo").arg("build").args(each("--bin")?);
     compile(workspace, debug, "Compiling the functions for this machine").await
+}
+
+/// An option for Cargo that is given once for each function.
+fn each(option: &str) -> Result<Vec<String>> {
+    let functions = Template::read()?.functions()?.into_iter();
+    Ok(functions
+        .flat_map(|function| [option.to_owned(), function.name])
+        .collect())
 }
 
 async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<()> {
@@ -132,8 +135,7 @@ mod tests {
     }
 
     /// Every package and its features, as cargo builds it for these packages.
-    fn resolved(packages: &[&str]) -> BTreeSet<String> {
-        let selection = packages.iter().flat_map(|package| ["--package", package]);
+    fn resolved(selection: &[String]) -> BTreeSet<String> {
         let output = std::process::Command::new(env!("CARGO"))
             .args([
                 "tree",
@@ -160,13 +162,14 @@ mod tests {
     /// compiled again, and everything above it: minutes.
     #[test]
     fn a_function_alone_is_built_as_among_the_others() {
-        let all = resolved(&FUNCTIONS);
-        for function in FUNCTIONS {
-            let alone = resolved(&[function]);
+        let selection = each("--package").unwrap();
+        let all = resolved(&selection);
+        for function in selection.chunks(2) {
+            let alone = resolved(function);
             let different: Vec<_> = alone.difference(&all).collect();
             assert!(
                 different.is_empty(),
-                "with {function} alone: {different:?}; give them the same features"
+                "with {function:?} alone: {different:?}; give them the same features"
             );
         }
     }

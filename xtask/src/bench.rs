@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use printbell_harness::binaries::on_path;
+use printbell_harness::workspace::on_path;
 
 use crate::artifacts;
 use crate::progress::{Step, note};

@@ -161,7 +161,7 @@ async fn renew(stack: &Stack, control: &Control, printer: &AppConnection) -> Res
     ));
     control.advance_clock(ahead).await?;
     let offset = ahead.as_secs().to_string();
-    for function in stack.functions.all() {
+    for function in stack.functions.values() {
         stack
             .aws()
             .set_environment(function, &[("CLOCK_OFFSET_SECONDS", Some(&offset))])

@@ -1,10 +1,12 @@
 //! The template, deployed on the emulator as it is deployed on AWS.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use printbell_harness::aws::{Aws, Credentials, xml_texts};
-use printbell_harness::stack::{Functions, Outputs, Stack};
+use printbell_harness::stack::{Outputs, Stack};
+use printbell_harness::template::Template;
 use serde_json::json;
 
 use crate::artifacts;
@@ -68,15 +70,9 @@ pub async fn deploy(
         region: REGION.to_owned(),
         owner,
         backend: backend(&aws, &outputs).await?,
-        functions: Functions {
-            webhook_function: physical(&aws, "WebhookFunction").await?,
-            renew_function: physical(&aws, "RenewFunction").await?,
-            register_function: physical(&aws, "RegisterFunction").await?,
-            redrive_function: physical(&aws, "RedriveFunction").await?,
-        },
+        functions: functions(&aws).await?,
         outputs,
         simulator: simulator.to_owned(),
-        artifacts: workspace.artifacts(),
     };
     step.done();
     Ok(stack)
@@ -92,6 +88,15 @@ async fn outputs(aws: &Aws) -> Result<Outputs> {
     let values = xml_texts(&xml, "OutputValue").into_iter().map(serde_json::Value::from);
     let outputs: serde_json::Map<_, _> = names.into_iter().zip(values).collect();
     serde_json::from_value(outputs.into()).context("the template's outputs aren't those of its contract")
+}
+
+/// What Lambda calls the functions.
+async fn functions(aws: &Aws) -> Result<BTreeMap<String, String>> {
+    let mut functions = BTreeMap::new();
+    for function in Template::read()?.functions()? {
+        functions.insert(function.name, physical(aws, &function.logical_id).await?);
+    }
+    Ok(functions)
 }
 
 /// What a resource is called outside of the template.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use printbell_harness::aws::Aws;
-use printbell_harness::dev_key::{KEY, VERSION_ID};
+use printbell_harness::dev_key::KEY;
 use serde_json::json;
 
 /// Makes it the current key of a stack on this machine; the generated one becomes the previous.
@@ -14,7 +14,7 @@ pub async fn install(aws: &Aws, endpoint: &str, secret: &str) -> Result<()> {
         endpoint.starts_with("http://127.0.0.1:"),
         "the published development key must not get into a stack that isn't on this machine ({endpoint})"
     );
-    let version = json!({"SecretId": secret, "SecretString": KEY, "ClientRequestToken": VERSION_ID});
+    let version = json!({"SecretId": secret, "SecretString": KEY.secret, "ClientRequestToken": KEY.version_id});
     aws.secrets("PutSecretValue", &version).await?;
     Ok(())
 }

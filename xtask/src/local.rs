@@ -171,7 +171,7 @@ async fn offer(workspace: &Workspace, system: &System, printer: &AppConnection, 
             "Run renew now",
             format!(
                 "{aws} lambda invoke --function-name {} /dev/stderr",
-                stack.functions.renew_function
+                stack.function("renew")?
             ),
         ),
         (

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use printbell_harness::binaries::on_path;
+use printbell_harness::workspace::on_path;
 
 /// The pinned packages need no more, and some need that much.
 const OLDEST: (u32, u32) = (3, 11);

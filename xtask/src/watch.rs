@@ -66,7 +66,7 @@ async fn environment(stack: &Stack) -> Result<BTreeMap<String, String>> {
             stack.owner.secret_access_key.clone(),
         ),
     ]);
-    for function in stack.functions.all() {
+    for function in stack.functions.values() {
         let path = format!("/2015-03-31/functions/{}/configuration", encode(function));
         let configuration = aws.lambda(Method::GET, &path, &Value::Null).await?.json()?;
         for (name, value) in configuration["Environment"]["Variables"]

@@ -17,9 +17,8 @@ pub struct Workspace {
 impl Workspace {
     /// The workspace that this program was built in.
     pub fn find() -> Self {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         Self {
-            root: here.parent().unwrap_or(here).to_owned(),
+            root: printbell_harness::workspace::root().to_owned(),
         }
     }
 
@@ -31,11 +30,6 @@ impl Workspace {
     /// A path in `.local`, which holds all that isn't the project's own.
     pub fn local(&self, path: &str) -> PathBuf {
         self.root.join(".local").join(path)
-    }
-
-    /// Where `sam build` leaves its work.
-    pub fn artifacts(&self) -> PathBuf {
-        self.root.join(".aws-sam/build")
     }
 
     /// Where a running `cargo xtask local` tells others about itself.

@@ -7,13 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::expression::{Expression, all_used, project};
+use super::item::Item;
 use super::{Said, Service};
-
-/// An item, as DynamoDB's JSON writes it.
-pub type Item = Map<String, Value>;
 
 /// Items in a page without a `Limit`.
 const PAGE: usize = 1_000;

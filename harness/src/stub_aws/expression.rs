@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
-use super::dynamodb::Item;
+use super::item::Item;
 
 /// An expression and what its placeholders stand for.
 pub(super) struct Expression<'a> {

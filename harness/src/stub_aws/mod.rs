@@ -9,6 +9,7 @@
 
 mod dynamodb;
 mod expression;
+mod item;
 mod secrets;
 mod sns;
 mod sqs;
@@ -23,7 +24,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::server::{Reply, Request, Server, answer, hang};
-pub use dynamodb::{Item, Table};
+pub use dynamodb::Table;
+pub use item::{Item, item, plain};
 pub use secrets::{SecretVersion, Secrets};
 pub use sns::Published;
 pub use sqs::Queued;

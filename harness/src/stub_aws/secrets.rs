@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Said, Service};
+use crate::fixtures::SigningKey;
 
 /// A version of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +25,10 @@ pub struct Secrets {
 
 impl Secrets {
     /// Makes this the current version, and the one that was it the previous one.
-    pub fn rotate(&mut self, id: &str, secret: &str) {
+    pub fn rotate(&mut self, key: &SigningKey) {
         self.previous = self.current.replace(SecretVersion {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
+            id: key.version_id.to_owned(),
+            secret: key.secret.to_owned(),
         });
     }
 }

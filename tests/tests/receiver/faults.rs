@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
-use printbell_harness::binaries::Binary;
-use printbell_harness::http_event;
+use printbell_harness::fixtures::{FALLBACK_QUEUE, KEY, TOPIC};
 use printbell_harness::runtime_api::HttpAnswer;
 use printbell_harness::stub_aws::{Behaviour, Queued, Service};
+use printbell_harness::{http_event, queue_event};
 use serde_json::json;
 
-use crate::stage::{FALLBACK_QUEUE, KEY, TOPIC, aws, call, event, id, launch, receiver, record};
+use crate::stage::{aws, call, event, id, launch, receiver};
 
 const SNS: [(&str, Behaviour); 7] = [
     ("ok", Behaviour::Ok),
@@ -191,13 +191,9 @@ async fn every_notification_is_answered_in_time_and_is_where_it_should_be() {
 /// The second half of the way: redrive, once all is well again.
 async fn everything_that_waited_is_published_later(waited: &[&Queued], mut ids: Vec<String>) {
     let aws = aws().await;
-    let redrive = launch(Binary::Redrive, &aws).start().await.unwrap();
+    let redrive = launch("redrive", &aws).start().await.unwrap();
     for batch in waited.chunks(10) {
-        let records = batch
-            .iter()
-            .enumerate()
-            .map(|(n, queued)| record(queued, &n.to_string(), 1));
-        let event = json!({"Records": records.collect::<Vec<_>>()});
+        let event = queue_event::batch(batch.iter().copied(), 1);
         let answer = redrive.call(event.to_string()).await;
         assert_eq!(answer.json().unwrap(), json!({"batchItemFailures": []}));
     }

@@ -1,6 +1,7 @@
 //! Events that nobody would think of, at the binary. (Two hundred thousand more, without a process in between, are in
 //! `functions/webhook/tests/fuzz`.)
 
+use printbell_harness::fixtures::KEY;
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::Outcome;
 use printbell_webhook::request::Request;
@@ -10,7 +11,7 @@ use proptest::test_runner::TestRunner;
 
 use serde::Deserialize as _;
 
-use crate::stage::{KEY, aws, receiver};
+use crate::stage::{aws, receiver};
 
 const CASES: usize = 4_000;
 

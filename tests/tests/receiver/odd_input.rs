@@ -1,12 +1,13 @@
 //! Odd input, in every form in which it can arrive: what the contract says, no panic, no 5xx.
 
+use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, KEY, TOPIC};
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::Function;
 use printbell_harness::stub_aws::StubAws;
 use serde_json::Value;
 
 use crate::forms::{api_gateway, forms};
-use crate::stage::{DEAD_LETTER_QUEUE, KEY, TOPIC, aws, receiver};
+use crate::stage::{aws, receiver};
 
 /// What is to become of a callback.
 #[derive(Clone, Copy, Debug, PartialEq)]

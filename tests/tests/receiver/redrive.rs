@@ -1,23 +1,16 @@
 //! Redrive at the binary: what comes back, when, and what doesn't.
 
-use printbell_harness::binaries::Binary;
+use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY};
+use printbell_harness::queue_event;
 use printbell_harness::stub_aws::{Behaviour, Queued, Received, Service, StubAws};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::stage::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY, aws, launch, receiver, record, send};
+use crate::stage::{aws, launch, receiver, send};
 
 async fn redrive(aws: &StubAws, waiting: &[Queued], receives: u32) -> Vec<Value> {
-    let function = launch(Binary::Redrive, aws).start().await.unwrap();
-    let records: Vec<_> = waiting
-        .iter()
-        .enumerate()
-        .map(|(n, queued)| record(queued, &n.to_string(), receives))
-        .collect();
-    let answer = function
-        .call(json!({"Records": records}).to_string())
-        .await
-        .json()
-        .unwrap();
+    let function = launch("redrive", aws).start().await.unwrap();
+    let event = queue_event::batch(waiting, receives);
+    let answer = function.call(event.to_string()).await.json().unwrap();
     answer["batchItemFailures"]
         .as_array()
         .unwrap()

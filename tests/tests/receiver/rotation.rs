@@ -1,15 +1,16 @@
 //! A rotation of the secret during traffic loses nothing, and a retired key's token is refused.
 
+use printbell_harness::fixtures::{KEY, SigningKey};
 use printbell_harness::stub_aws::Service;
 
-use crate::stage::{KEY, Key, aws, receiver, send};
+use crate::stage::{aws, receiver, send};
 
-const SECOND: Key = Key {
-    version: "1f1e2d3c-0000-4000-8000-000000000002",
+const SECOND: SigningKey = SigningKey {
+    version_id: "1f1e2d3c-0000-4000-8000-000000000002",
     secret: "the second secret of these tests",
 };
-const THIRD: Key = Key {
-    version: "2f1e2d3c-0000-4000-8000-000000000003",
+const THIRD: SigningKey = SigningKey {
+    version_id: "2f1e2d3c-0000-4000-8000-000000000003",
     secret: "the third secret of these tests",
 };
 
@@ -20,7 +21,7 @@ async fn a_rotation_during_traffic_loses_nothing() {
     let mut sent = 0;
     for n in 0..100 {
         if n == 50 {
-            aws.secrets(|secrets| secrets.rotate(SECOND.version, SECOND.secret));
+            aws.secrets(|secrets| secrets.rotate(&SECOND));
         }
         // From the rotation on, renewals carry the new key out to more and more printers.
         let key = if n >= 50 && n % 3 == 0 { &SECOND } else { &KEY };
@@ -42,7 +43,7 @@ async fn a_retired_key_s_token_is_refused() {
     let warm = receiver(&aws).await;
     assert_eq!(send(&warm, &KEY.query(), "{}").await.status, 200);
     for key in [SECOND, THIRD] {
-        aws.secrets(|secrets| secrets.rotate(key.version, key.secret));
+        aws.secrets(|secrets| secrets.rotate(&key));
     }
     // A process that was there before learns of it when it meets the new key.
     assert_eq!(send(&warm, &THIRD.query(), "{}").await.status, 200);
@@ -60,7 +61,7 @@ async fn made_up_keys_are_refused_and_make_one_call_a_minute() {
     let aws = aws().await;
     let function = receiver(&aws).await;
     for n in 0..50 {
-        let query = KEY.query().replace(&KEY.version[..8], &format!("fake{n:04}"));
+        let query = KEY.query().replace(KEY.key_id(), &format!("fake{n:04}"));
         assert_eq!(send(&function, &query, "{}").await.status, 401);
     }
     assert_eq!(aws.count(Service::SecretsManager, "GetSecretValue"), 3);

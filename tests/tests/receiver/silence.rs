@@ -1,8 +1,9 @@
 //! What the log holds: nothing of what goes well, and never a secret.
 
+use printbell_harness::fixtures::KEY;
 use printbell_harness::stub_aws::{Behaviour, Service};
 
-use crate::stage::{KEY, aws, receiver, send};
+use crate::stage::{aws, receiver, send};
 
 const BODY: &str = r#"{"EventType":1,"PrinterId":"the-printer","SecretKey":"the-user-s-secret"}"#;
 

@@ -1,10 +1,10 @@
 //! Connections to AWS as they are there: encrypted.
 
 use futures::future::join_all;
-use printbell_harness::binaries::Binary;
+use printbell_harness::fixtures::KEY;
 use printbell_harness::tls_front::TlsFront;
 
-use crate::stage::{KEY, aws, launch, send};
+use crate::stage::{aws, launch, send};
 
 const BODY: &str = r#"{"EventType":3,"PrinterId":"the-printer"}"#;
 
@@ -23,7 +23,7 @@ async fn nobody_is_trusted_but_whom_the_partition_and_the_bundle_name() {
     join_all(table.map(async |(region, variables, is_trusted)| {
         let aws = aws().await;
         let front = TlsFront::start(aws.address()).await.unwrap();
-        let launch = launch(Binary::Webhook, &aws)
+        let launch = launch("webhook", &aws)
             .env("AWS_ENDPOINT_URL", front.url())
             .env("AWS_REGION", region);
         let launch = variables
@@ -43,7 +43,7 @@ async fn nobody_is_trusted_but_whom_the_partition_and_the_bundle_name() {
 async fn the_connections_that_a_start_opens_serve_all_that_follows() {
     let aws = aws().await;
     let front = TlsFront::start(aws.address()).await.unwrap();
-    let function = launch(Binary::Webhook, &aws)
+    let function = launch("webhook", &aws)
         .env("AWS_ENDPOINT_URL", front.url())
         .env("AWS_CA_BUNDLE", front.authority())
         .start()

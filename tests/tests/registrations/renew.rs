@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use printbell_harness::binaries::Binary;
+use printbell_harness::fixtures;
 use printbell_harness::runtime_api::Outcome as Ended;
 use printbell_harness::stub_aws::{Behaviour, Service};
 use printbell_harness::stub_octoeverywhere::Outcome;
@@ -15,11 +15,12 @@ impl World {
     /// Registers printers `0..count`, each with a token of its own, and makes them due.
     fn due(&self, count: usize) {
         for number in 0..count {
-            let row = json!({
-                "appToken": token(number), "status": "active", "revision": 1, "version": 1, "applied": 1,
-                "renewedAt": self.now() - 121 * DAY, "dueAt": self.now() - 1000 + number as i64, "dueShard": number % 16,
-            });
-            self.write_row(&format!("p{number}"), row);
+            let printer = format!("p{number}");
+            let mut row = fixtures::registration("t", &printer, &token(number));
+            row["renewedAt"] = (self.now() - 121 * DAY).into();
+            row["dueAt"] = (self.now() - 1000 + number as i64).into();
+            row["dueShard"] = (number % 16).into();
+            self.write_row(&printer, row);
         }
     }
 
@@ -105,7 +106,7 @@ async fn the_figures_are_metrics_too() {
 async fn the_oldest_due_goes_first_across_shards() {
     let world = World::new().await;
     world.due(40);
-    let renew = launch(&world.aws, &world.octoeverywhere, Binary::Renew, 0).env("MAX_CALLS_IN_FLIGHT", "1");
+    let renew = launch(&world.aws, &world.octoeverywhere, "renew", 0).env("MAX_CALLS_IN_FLIGHT", "1");
     let renew = renew.start().await.unwrap();
     renew.call_within(MINUTE, "{}").await.json().unwrap();
     let called = world.octoeverywhere.calls();
@@ -218,7 +219,7 @@ async fn one_throttled_registration_does_not_hold_the_others_up() {
 async fn calls_keep_to_the_rate() {
     let world = World::new().await;
     world.due(50);
-    let renew = launch(&world.aws, &world.octoeverywhere, Binary::Renew, 0).env("MAX_CALLS_PER_SECOND", "20");
+    let renew = launch(&world.aws, &world.octoeverywhere, "renew", 0).env("MAX_CALLS_PER_SECOND", "20");
     renew
         .start()
         .await
@@ -308,7 +309,7 @@ async fn a_filter_that_changes_during_a_renewal_is_applied_at_once() {
 async fn two_callers_at_once_end_with_one_of_the_two_states() {
     let world = World::new().await;
     world.octoeverywhere.set_latency(Duration::from_millis(100));
-    let second = launch(&world.aws, &world.octoeverywhere, Binary::Register, 0)
+    let second = launch(&world.aws, &world.octoeverywhere, "register", 0)
         .start()
         .await
         .unwrap();
@@ -473,7 +474,7 @@ async fn a_reapplication_is_spread_over_the_time_that_the_rate_needs() {
     world.due(130);
     world.run().await;
     world.write_row("p7", json!({"status": "revoked", "dueAt": null}));
-    let renew = launch(&world.aws, &world.octoeverywhere, Binary::Renew, 0).env("MAX_CALLS_PER_SECOND", "2");
+    let renew = launch(&world.aws, &world.octoeverywhere, "renew", 0).env("MAX_CALLS_PER_SECOND", "2");
     let renew = renew.start().await.unwrap();
     let reapply = async |event: Value| renew.call_within(MINUTE, event.to_string()).await.json().unwrap();
     let nobody = reapply(json!({"reapply": {"tenantId": "nobody"}})).await;

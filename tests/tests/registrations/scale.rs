@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use printbell_harness::binaries::Binary;
+use printbell_harness::fixtures::{self, KEY};
 use printbell_harness::runtime_api::Function;
-use printbell_harness::stub_aws::StubAws;
+use printbell_harness::stub_aws::{StubAws, item};
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
-use serde_json::json;
 
-use crate::world::{launch, wire};
+use crate::world::launch;
 
 const LATENCY: Duration = Duration::from_millis(50);
 /// `MAX_CALLS_IN_FLIGHT` as the template has it.
@@ -24,21 +23,19 @@ struct Fleet {
 async fn fleet(due: usize) -> Fleet {
     let aws = StubAws::start().await.unwrap();
     aws.record_nothing();
-    aws.secrets(|secrets| secrets.rotate("0f1e2d3c-4b5a-6978", "a signing key for these tests"));
+    aws.secrets(|secrets| secrets.rotate(&KEY));
     aws.table(|table| {
         for number in 0..due {
-            table.put(wire(&json!({
-                "tenantId": format!("tenant-{}", number % 1000), "printerRef": format!("printer-{number}"),
-                "appToken": format!("app-token-of-a-plausible-length-{number:032}"), "eventTypes": [1, 2, 3, 7, 8, 9],
-                "metadata": {"room": "lab", "floor": "3"}, "status": "active", "revision": 3, "version": 1, "applied": 1,
-                "dueAt": 1_700_000_000 + number, "dueShard": number % 16, "attempts": 0,
-                "renewedAt": 1_690_000_000, "createdAt": 1_690_000_000,
-            })));
+            let (tenant, printer) = (format!("tenant-{}", number % 1000), format!("printer-{number}"));
+            let token = format!("app-token-of-a-plausible-length-{number:032}");
+            let mut row = fixtures::registration(&tenant, &printer, &token);
+            (row["dueAt"], row["dueShard"]) = ((1_700_000_000 + number).into(), (number % 16).into());
+            table.put(item(&row));
         }
     });
     let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
     octoeverywhere.record_nothing();
-    let renew = launch(&aws, &octoeverywhere, Binary::Renew, 0).start().await.unwrap();
+    let renew = launch(&aws, &octoeverywhere, "renew", 0).start().await.unwrap();
     Fleet {
         aws,
         octoeverywhere,

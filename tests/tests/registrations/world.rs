@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use printbell_harness::binaries::{self, Binary};
+use printbell_harness::fixtures::{KEY, PUBLIC_URL};
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::{Function, HttpAnswer, Launch};
-use printbell_harness::stub_aws::{Item, StubAws};
+use printbell_harness::stub_aws::{StubAws, item, plain};
 use printbell_harness::stub_octoeverywhere::{Outcome, StubOctoEverywhere};
 use serde_json::{Value, json};
 
@@ -26,10 +26,10 @@ pub struct World {
 impl World {
     pub async fn new() -> Self {
         let aws = StubAws::start().await.unwrap();
-        aws.secrets(|secrets| secrets.rotate("0f1e2d3c-4b5a-6978", "a signing key for these tests"));
+        aws.secrets(|secrets| secrets.rotate(&KEY));
         let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
-        let start = async |binary| launch(&aws, &octoeverywhere, binary, 0).start().await.unwrap();
-        let (register, renew) = (start(Binary::Register).await, start(Binary::Renew).await);
+        let start = async |function| launch(&aws, &octoeverywhere, function, 0).start().await.unwrap();
+        let (register, renew) = (start("register").await, start("renew").await);
         Self {
             aws,
             octoeverywhere,
@@ -42,11 +42,11 @@ impl World {
     /// Moves the functions' clocks on.
     pub async fn advance(&mut self, seconds: i64) {
         self.offset += seconds;
-        let start = async |binary| {
-            let launch = launch(&self.aws, &self.octoeverywhere, binary, self.offset);
+        let start = async |function| {
+            let launch = launch(&self.aws, &self.octoeverywhere, function, self.offset);
             launch.start().await.unwrap()
         };
-        let functions = (start(Binary::Register).await, start(Binary::Renew).await);
+        let functions = (start("register").await, start("renew").await);
         (self.register, self.renew) = functions;
     }
 
@@ -117,19 +117,19 @@ impl World {
     pub fn row(&self, printer: &str) -> Option<Value> {
         self.aws
             .table(|table| table.get("t", printer).cloned())
-            .map(|item| plain(&Value::Object(item)))
+            .map(|item| plain(&item))
     }
 
     /// Writes a row as a person would, or changes some attributes of one.
     pub fn write_row(&self, printer: &str, attributes: Value) {
         let key = json!({"tenantId": "t", "printerRef": printer});
-        let mut item = self
+        let mut row = self
             .aws
             .table(|table| table.get("t", printer).cloned())
             .unwrap_or_default();
-        item.extend(wire(&key));
-        item.extend(wire(&attributes));
-        self.aws.table(|table| table.put(item));
+        row.extend(item(&key));
+        row.extend(item(&attributes));
+        self.aws.table(|table| table.put(row));
     }
 
     /// Makes a row due at this time.
@@ -157,51 +157,13 @@ impl World {
 }
 
 /// A launch of a function as the template configures it, without a cap on the rate.
-pub fn launch(aws: &StubAws, octoeverywhere: &StubOctoEverywhere, binary: Binary, offset: i64) -> Launch {
-    Launch::new(binaries::path(binary))
+pub fn launch(aws: &StubAws, octoeverywhere: &StubOctoEverywhere, function: &str, offset: i64) -> Launch {
+    let parameters = [("OctoEverywhereUrl", &*octoeverywhere.url()), ("PublicUrl", PUBLIC_URL)];
+    Launch::deployed(function, &parameters)
+        .unwrap()
         .aws(aws)
-        .env("TABLE_NAME", "registrations")
-        .env("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:topic")
-        .env(
-            "CALLBACK_SECRET_ARN",
-            "arn:aws:secretsmanager:eu-central-1:000000000000:secret:key",
-        )
-        .env("OCTOEVERYWHERE_URL", octoeverywhere.url())
-        .env("PUBLIC_URL", "https://bell.example.com")
         .env("MAX_CALLS_PER_SECOND", "1000000")
         .env("CLOCK_OFFSET_SECONDS", offset.to_string())
-}
-
-/// A JSON object as DynamoDB writes it.
-pub fn wire(plain: &Value) -> Item {
-    fn attribute(value: &Value) -> Value {
-        match value {
-            Value::String(text) => json!({"S": text}),
-            Value::Number(number) => json!({"N": number.to_string()}),
-            Value::Array(list) => json!({"L": list.iter().map(attribute).collect::<Vec<_>>()}),
-            Value::Object(_) => json!({"M": wire(value)}),
-            Value::Bool(flag) => json!({"BOOL": flag}),
-            Value::Null => json!({"NULL": true}),
-        }
-    }
-    let pairs = plain.as_object().unwrap().iter();
-    pairs.map(|(name, value)| (name.clone(), attribute(value))).collect()
-}
-
-/// The other way round.
-fn plain(item: &Value) -> Value {
-    let attribute = |value: &Value| match value.as_object().unwrap().iter().next().unwrap() {
-        (kind, number) if kind == "N" => serde_json::from_str(number.as_str().unwrap()).unwrap(),
-        (kind, list) if kind == "L" => {
-            let list = list.as_array().unwrap().iter();
-            list.map(|value| plain(&json!({"value": value}))["value"].clone())
-                .collect()
-        }
-        (kind, map) if kind == "M" => plain(map),
-        (_, value) => value.clone(),
-    };
-    let pairs = item.as_object().unwrap().iter();
-    Value::Object(pairs.map(|(name, value)| (name.clone(), attribute(value))).collect())
 }
 
 impl World {

@@ -181,10 +181,10 @@ async fn a_run_that_is_killed_in_the_middle_is_finished_by_the_next() {
                 (world.control.traffic().await.unwrap().in_flight >= 6).then_some(())
             })
             .await;
-            kill(&world.stack.functions.renew_function);
+            kill(world.renew());
         };
         let event = json!({});
-        let (invoked, ()) = tokio::join!(world.aws.invoke(&world.stack.functions.renew_function, &event), killer);
+        let (invoked, ()) = tokio::join!(world.aws.invoke(world.renew(), &event), killer);
         assert!(!matches!(invoked, Ok(Ok(_))), "{invoked:?}");
         // The leases end with the invocation that held them, 15 minutes later at most, and a minute for clocks that differ.
         world.advance(MINUTE * 17).await;

@@ -69,8 +69,8 @@ impl World {
     }
 
     async fn offset(&self, seconds: Option<&str>) {
-        let functions = &self.stack.functions;
-        for function in [&functions.renew_function, &functions.register_function] {
+        for function in ["renew", "register"] {
+            let function = self.stack.function(function).unwrap();
             let change = [("CLOCK_OFFSET_SECONDS", seconds)];
             self.aws.set_environment(function, &change).await.unwrap();
         }
@@ -140,8 +140,13 @@ impl World {
     }
 
     pub async fn invoke(&self, event: Value) -> Value {
-        let answer = self.aws.invoke(&self.stack.functions.renew_function, &event).await;
+        let answer = self.aws.invoke(self.renew(), &event).await;
         answer.unwrap().unwrap_or_else(|error| panic!("renew failed: {error}"))
+    }
+
+    /// What Lambda calls renew.
+    pub fn renew(&self) -> &str {
+        self.stack.function("renew").unwrap()
     }
 
     pub fn key(&self, printer: &Printer) -> Value {

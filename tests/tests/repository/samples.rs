@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use printbell_harness::binaries::{self, Binary};
 use printbell_harness::dev_key;
+use printbell_harness::fixtures::PUBLIC_URL;
 use printbell_harness::runtime_api::{Function, Launch};
 use printbell_harness::stub_aws::StubAws;
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
+use printbell_harness::workspace;
 use serde_json::{Value, json};
 
 /// The sample events of a function, by name.
-fn samples(binary: Binary) -> Vec<(String, String)> {
-    let folder: PathBuf = binaries::workspace().join("events").join(binary.name());
+fn samples(function: &str) -> Vec<(String, String)> {
+    let folder: PathBuf = workspace::root().join("events").join(function);
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut samples: Vec<_> = files
         .map(|file| {
@@ -26,8 +27,8 @@ fn samples(binary: Binary) -> Vec<(String, String)> {
     samples
 }
 
-fn sample(binary: Binary, name: &str) -> String {
-    let found = samples(binary).into_iter().find(|(other, _)| other == name);
+fn sample(function: &str, name: &str) -> String {
+    let found = samples(function).into_iter().find(|(other, _)| other == name);
     found.unwrap_or_else(|| panic!("no sample {name}")).1
 }
 
@@ -39,36 +40,19 @@ struct World {
 impl World {
     async fn new() -> Self {
         let aws = StubAws::start().await.unwrap();
-        aws.secrets(|secrets| secrets.rotate(dev_key::VERSION_ID, dev_key::KEY));
+        aws.secrets(|secrets| secrets.rotate(&dev_key::KEY));
         Self {
             aws,
             octoeverywhere: StubOctoEverywhere::start().await.unwrap(),
         }
     }
 
-    async fn launch(&self, binary: Binary) -> Function {
-        let variables = [
-            ("TABLE_NAME", "registrations"),
-            ("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:topic"),
-            (
-                "FALLBACK_QUEUE_URL",
-                "https://sqs.eu-central-1.amazonaws.com/000000000000/fallback",
-            ),
-            (
-                "DEAD_LETTER_QUEUE_URL",
-                "https://sqs.eu-central-1.amazonaws.com/000000000000/dead-letter",
-            ),
-            (
-                "CALLBACK_SECRET_ARN",
-                "arn:aws:secretsmanager:eu-central-1:000000000000:secret:key",
-            ),
-            ("OCTOEVERYWHERE_URL", &self.octoeverywhere.url()),
-            ("PUBLIC_URL", "https://bell.example.com"),
+    async fn launch(&self, function: &str) -> Function {
+        let parameters = [
+            ("OctoEverywhereUrl", &*self.octoeverywhere.url()),
+            ("PublicUrl", PUBLIC_URL),
         ];
-        let launch = Launch::new(binaries::path(binary)).aws(&self.aws);
-        let launch = variables
-            .iter()
-            .fold(launch, |launch, (name, value)| launch.env(name, *value));
+        let launch = Launch::deployed(function, &parameters).unwrap().aws(&self.aws);
         launch.start().await.unwrap()
     }
 }
@@ -76,8 +60,8 @@ impl World {
 #[tokio::test]
 async fn every_callback_sample_is_answered_as_it_is_named() {
     let world = World::new().await;
-    let webhook = world.launch(Binary::Webhook).await;
-    for (name, event) in samples(Binary::Webhook) {
+    let webhook = world.launch("webhook").await;
+    for (name, event) in samples("webhook") {
         world.aws.drain();
         let answer = webhook.call(event).await.http().unwrap();
         let (published, queued) = world.aws.drain();
@@ -106,7 +90,7 @@ async fn every_callback_sample_is_answered_as_it_is_named() {
 #[tokio::test]
 async fn every_registration_sample_is_answered_as_it_is_named() {
     let world = World::new().await;
-    let register = world.launch(Binary::Register).await;
+    let register = world.launch("register").await;
     let order = [
         ("get", 404),
         ("put-invalid", 400),
@@ -123,11 +107,11 @@ async fn every_registration_sample_is_answered_as_it_is_named() {
         ("delete", 204),
     ];
     for (name, status) in order {
-        let call = register.call_within(Duration::from_secs(29), sample(Binary::Register, name));
+        let call = register.call_within(Duration::from_secs(29), sample("register", name));
         let answer = call.await.http().unwrap();
         assert_eq!(answer.status, status, "{name}: {}", answer.body);
     }
-    for (name, _) in samples(Binary::Register) {
+    for (name, _) in samples("register") {
         assert!(order.iter().any(|(tried, _)| *tried == name), "{name} is not tried");
     }
 }
@@ -135,8 +119,8 @@ async fn every_registration_sample_is_answered_as_it_is_named() {
 #[tokio::test]
 async fn every_redrive_sample_ends_where_it_belongs() {
     let world = World::new().await;
-    let redrive = world.launch(Binary::Redrive).await;
-    for (name, event) in samples(Binary::Redrive) {
+    let redrive = world.launch("redrive").await;
+    for (name, event) in samples("redrive") {
         world.aws.drain();
         let answer = redrive.call(event).await.json().unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}), "{name}");
@@ -154,8 +138,8 @@ async fn every_redrive_sample_ends_where_it_belongs() {
 #[tokio::test]
 async fn every_renew_sample_is_taken() {
     let world = World::new().await;
-    let renew = world.launch(Binary::Renew).await;
-    for (name, event) in samples(Binary::Renew) {
+    let renew = world.launch("renew").await;
+    for (name, event) in samples("renew") {
         let call = renew.call_within(Duration::from_secs(60), event);
         call.await.json().unwrap_or_else(|error| panic!("{name}: {error:#}"));
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use printbell_harness::binaries::{self, Binary};
+use printbell_harness::template::Template;
+use printbell_harness::workspace;
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(binaries::workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(workspace::root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The words of `text` that look like the name of an environment variable and stand between two `quote`s.
@@ -18,34 +19,23 @@ fn variables(text: &str, quote: char) -> BTreeSet<&str> {
 
 #[test]
 fn the_template_sets_the_variables_that_a_function_reads() {
-    let template = read("template.yaml");
     let shared_settings = read("shared/src/holder/setup.rs");
-    for binary in Binary::ALL {
-        let resource = template
-            .split_once(&format!("\n  {}:\n", binary.logical_id()))
-            .unwrap()
-            .1;
-        let after = resource.split_once("        Variables:\n").unwrap().1;
-        let set: BTreeSet<_> = after
-            .lines()
-            .take_while(|line| line.starts_with("          "))
-            .filter_map(|line| line.strip_prefix("          ")?.split_once(':'))
-            .map(|(name, _)| name)
-            .filter(|name| !name.starts_with(' '))
-            .collect();
-        let config = read(&format!("functions/{}/src/config.rs", binary.name()));
+    for function in Template::read().unwrap().functions().unwrap() {
+        let name = function.name;
+        let set: BTreeSet<_> = function.variables.iter().map(|(name, _)| name.as_str()).collect();
+        let config = read(&format!("functions/{name}/src/config.rs"));
         let mut read_by_function = variables(&config, '"');
-        if matches!(binary, Binary::Register | Binary::Renew) {
+        if matches!(name.as_str(), "register" | "renew") {
             read_by_function.extend(variables(&shared_settings, '"'));
         }
-        assert_eq!(set, read_by_function, "{binary:?}");
+        assert_eq!(set, read_by_function, "{name}");
     }
 }
 
 #[test]
 fn what_the_documents_link_to_is_there() {
     let markdown = |folder: &str| {
-        let files = std::fs::read_dir(binaries::workspace().join(folder)).unwrap();
+        let files = std::fs::read_dir(workspace::root().join(folder)).unwrap();
         let paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
         paths
             .into_iter()
@@ -68,24 +58,11 @@ fn what_the_documents_link_to_is_there() {
 
 #[test]
 fn the_readme_names_every_parameter_and_route() {
-    let (readme, template) = (read("README.md"), read("template.yaml"));
-    let parameters = template
-        .split_once("\nParameters:\n")
-        .unwrap()
-        .1
-        .split_once("\nConditions:\n")
-        .unwrap()
-        .0;
-    let parameters = parameters
-        .lines()
-        .filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
-    for parameter in parameters.filter(|name| !name.starts_with(' ')) {
+    let (readme, template) = (read("README.md"), Template::read().unwrap());
+    for parameter in template.parameters() {
         assert!(readme.contains(&format!("`{parameter}`")), "{parameter}");
     }
-    for route in template
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("RouteKey: "))
-    {
+    for route in template.routes().unwrap() {
         let (method, path) = route.split_once(' ').unwrap();
         let known = readme.contains(&format!("{method} {path}")) || path == "/octoeverywhere/webhook" || {
             let end = path.rsplit('/').next().unwrap();

@@ -42,8 +42,9 @@ pub async fn allow_sns(stack: &Stack) {
 /// The names of the roles that publish notifications.
 async fn roles(stack: &Stack) -> Vec<String> {
     let mut roles = Vec::new();
-    for function in [&stack.functions.webhook_function, &stack.functions.redrive_function] {
-        let path = format!("/2015-03-31/functions/{}/configuration", encode(function));
+    for function in ["webhook", "redrive"] {
+        let function = encode(stack.function(function).unwrap());
+        let path = format!("/2015-03-31/functions/{function}/configuration");
         let answer = stack.aws().lambda(Method::GET, &path, &Value::Null).await.unwrap();
         let configuration = answer.json().unwrap();
         let (_, name) = configuration["Role"].as_str().unwrap().rsplit_once('/').unwrap();

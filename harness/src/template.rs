@@ -1,0 +1,219 @@
+//! `template.yaml`: the one list of the functions, and what each of them is configured with.
+//!
+//! A function or a variable that is added to the template is built, deployed, weighed and launched without another edit. A
+//! variable whose value is of a new *kind* (`!GetAtt` of a state machine, say) wants a line in `template/value.rs`.
+
+mod node;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::workspace;
+use node::Node;
+
+/// A folder with the functions' binaries under their Cargo names (`target/debug`, from the repository's root), for quick
+/// loops without `sam build`.
+pub const BINARIES_VARIABLE: &str = "PRINTBELL_BINARIES";
+
+/// The repository's template.
+#[derive(Clone, Debug)]
+pub struct Template {
+    root: Node,
+    /// What was set in place of a default.
+    parameters: BTreeMap<String, String>,
+}
+
+/// A function of the template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionResource {
+    /// Of its Cargo package and binary, and of its folders in `functions/` and `events/`: `webhook`.
+    pub name: String,
+    /// In the template: `WebhookFunction`.
+    pub logical_id: String,
+    /// The names of its environment variables, and their values in a pretended stack.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Template {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it isn't there, or isn't YAML.
+    pub fn read() -> Result<Self> {
+        let path = workspace::root().join("template.yaml");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("can't read {}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        Ok(Self {
+            root: Node::parse(text)?,
+            parameters: BTreeMap::new(),
+        })
+    }
+
+    /// The same, deployed with these parameters; the others have their defaults.
+    ///
+    /// # Errors
+    /// When it has no parameter of such a name.
+    pub fn with(mut self, parameters: &[(&str, &str)]) -> Result<Self> {
+        for (name, value) in parameters {
+            self.set(name, value)?;
+        }
+        Ok(self)
+    }
+
+    /// All of its functions.
+    ///
+    /// # Errors
+    /// When one has no folder, or a variable's value can't be told.
+    pub fn functions(&self) -> Result<Vec<FunctionResource>> {
+        self.resources("AWS::Serverless::Function")
+            .map(|(logical_id, properties)| {
+                self.function_resource(logical_id, properties)
+                    .with_context(|| format!("{logical_id} in template.yaml"))
+            })
+            .collect()
+    }
+
+    /// One of its functions, by the name of its Cargo package.
+    ///
+    /// # Errors
+    /// As [`Self::functions`]; and when there is none of this name.
+    pub fn function(&self, name: &str) -> Result<FunctionResource> {
+        let found = self.functions()?.into_iter().find(|function| function.name == name);
+        found.with_context(|| format!("template.yaml has no function in functions/{name}"))
+    }
+
+    /// The names of its parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        let parameters = self.root.get("Parameters").map_or(&[][..], Node::pairs);
+        parameters.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The routes of its API, such as `GET /registrations`.
+    ///
+    /// # Errors
+    /// When one has no `RouteKey`.
+    pub fn routes(&self) -> Result<Vec<&str>> {
+        self.resources("AWS::ApiGatewayV2::Route")
+            .map(|(_, properties)| properties.at(&["RouteKey"])?.text())
+            .collect()
+    }
+
+    fn function_resource(&self, logical_id: &str, properties: &Node) -> Result<FunctionResource> {
+        let folder = Path::new(properties.at(&["CodeUri"])?.text()?);
+        let name = folder.file_name().context("CodeUri names no folder")?;
+        let variables = properties.at(&["Environment", "Variables"])?.pairs().iter();
+        let resolved = variables.map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        Ok(FunctionResource {
+            name: name.to_string_lossy().into_owned(),
+            logical_id: logical_id.to_owned(),
+            variables: resolved.collect::<Result<_>>()?,
+        })
+    }
+
+    /// The resources of a type: their logical ids and properties.
+    fn resources(&self, kind: &str) -> impl Iterator<Item = (&str, &Node)> {
+        let resources = self.root.get("Resources").map_or(&[][..], Node::pairs);
+        resources.iter().filter_map(move |(logical_id, resource)| {
+            let is_one = resource.get("Type")?.text().ok()? == kind;
+            Some((logical_id.as_str(), resource.get("Properties")?)).filter(|_| is_one)
+        })
+    }
+}
+
+impl FunctionResource {
+    /// The binary that `sam build` made for AWS, or the one in the folder that [`BINARIES_VARIABLE`] names.
+    pub fn binary(&self) -> PathBuf {
+        match std::env::var_os(BINARIES_VARIABLE) {
+            Some(folder) => workspace::root().join(folder).join(&self.name),
+            None => self.deployable(),
+        }
+    }
+
+    /// The binary that `sam build` made for AWS.
+    pub fn deployable(&self) -> PathBuf {
+        workspace::root()
+            .join(".aws-sam/build")
+            .join(&self.logical_id)
+            .join("bootstrap")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, SECRET, TOPIC};
+
+    const STACK: &str = r#"
+Parameters:
+  Url: {Type: String, Default: ""}
+Conditions:
+  HasUrl: !Not [!Equals [!Ref Url, ""]]
+Resources:
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {}}
+  ChimeFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/chime/
+      Environment:
+        Variables:
+          PLAIN: "32"
+          URL: !If [HasUrl, !Ref Url, !Sub "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"]
+"#;
+
+    #[test]
+    fn a_function_has_the_variables_that_the_template_gives_it() {
+        let check = |parameters: &[(&str, &str)], url: &str| {
+            let template = Template::parse(STACK).unwrap().with(parameters).unwrap();
+            let expected = FunctionResource {
+                name: "chime".to_owned(),
+                logical_id: "ChimeFunction".to_owned(),
+                variables: [("PLAIN", "32"), ("URL", url)]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+            };
+            assert_eq!(template.functions().unwrap(), [expected]);
+        };
+        check(&[], "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com");
+        check(&[("Url", "https://bell.example.com")], "https://bell.example.com");
+    }
+
+    #[test]
+    fn what_can_not_be_told_is_an_error_that_says_where() {
+        let check = |template: Result<Template>, expected: &str| {
+            let error = template.and_then(|template| template.functions()).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
+        };
+        let changed = |from, to| Template::parse(&STACK.replace(from, to));
+        check(
+            Template::parse(STACK).unwrap().with(&[("Door", "x")]),
+            "no parameter Door",
+        );
+        check(
+            changed("\"32\"", "!Ref Nothing"),
+            "ChimeFunction in template.yaml: no Nothing",
+        );
+        check(changed("\"32\"", "!GetAtt Api.Arn"), "!GetAtt Arn of an AWS::Api");
+        check(changed("\"32\"", "!Cidr [a, b]"), "!Cidr");
+    }
+
+    #[test]
+    fn what_the_fixtures_say_of_the_stack_is_what_its_functions_are_told() {
+        let webhook = Template::read().unwrap().function("webhook").unwrap();
+        let variables: BTreeMap<_, _> = webhook.variables.into_iter().collect();
+        let expected = [
+            ("CALLBACK_SECRET_ARN", SECRET),
+            ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
+            ("FALLBACK_QUEUE_URL", FALLBACK_QUEUE),
+            ("TOPIC_ARN", TOPIC),
+        ];
+        for (name, value) in expected {
+            assert_eq!(variables[name], value, "{name}");
+        }
+    }
+}
