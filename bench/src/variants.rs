@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::ValueEnum;
-use printbell_harness::fixtures::{self, KEY, PUBLIC_URL};
+use printbell_harness::fixtures::{self, KEY, PUBLIC_URL, REGISTRATIONS};
 use printbell_harness::runtime_api::Launch;
 use printbell_harness::stub_aws::{Behaviour, Service, StubAws, item};
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
@@ -164,7 +164,7 @@ impl World {
         let aws = StubAws::start().await?;
         aws.secrets(|secrets| secrets.rotate(&KEY));
         let registration = fixtures::registration("abc123", "p42", "an-app-token");
-        aws.table(|table| table.put(item(&registration)));
+        aws.table(REGISTRATIONS, |table| table.put(item(&registration)));
         let octoeverywhere = StubOctoEverywhere::start().await?;
         let node = workspace::on_path("node").unwrap_or_else(|| "node".into());
         let mut world = Self {

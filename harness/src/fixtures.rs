@@ -22,6 +22,8 @@ pub const FALLBACK_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/0000000
 pub const DEAD_LETTER_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/DeadLetterQueue";
 /// Its callback secret's ARN.
 pub const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:CallbackSecret";
+/// Its registrations' table.
+pub const REGISTRATIONS: &str = "Registrations";
 /// The base of its callback URLs, where the parameter `PublicUrl` says so.
 pub const PUBLIC_URL: &str = "https://bell.example.com";
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::runtime_api::{Function, Launch, Outcome};
 use crate::stub_aws::{Behaviour, Service, StubAws};
 use crate::stub_octoeverywhere::{self, StubOctoEverywhere};
@@ -123,74 +121,4 @@ async fn octoeverywhere_counts_who_is_there_at_once() {
     );
     assert_eq!(octoeverywhere.load().most_in_flight, 2);
     assert!(octoeverywhere.webhook("known").is_some() && octoeverywhere.webhook("gone").is_none());
-}
-
-async fn dynamodb(aws: &StubAws, action: &str, request: serde_json::Value) -> (u16, serde_json::Value) {
-    let call = client()
-        .post(aws.url())
-        .header("x-amz-target", format!("DynamoDB_20120810.{action}"));
-    let answer = call.body(request.to_string()).send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap())
-}
-
-#[tokio::test]
-async fn the_table_s_writes_are_conditional() {
-    let aws = StubAws::start().await.unwrap();
-    let key = json!({"tenantId": {"S": "t"}, "printerRef": {"S": "p"}});
-    let write = json!({
-        "TableName": "registrations", "Key": key,
-        "ConditionExpression": "attribute_not_exists(#r) OR (#r = :old AND NOT status IN (:gone))",
-        "UpdateExpression": "SET #r = if_not_exists(#r, :zero) + :one, dueShard = :old, dueAt = :one REMOVE lastError",
-        "ExpressionAttributeNames": {"#r": "revision"},
-        "ExpressionAttributeValues": {
-            ":old": {"N": "1"}, ":zero": {"N": "0"}, ":one": {"N": "1"}, ":gone": {"S": "revoked"},
-        },
-        "ReturnValues": "ALL_NEW",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    });
-    let (status, answer) = dynamodb(&aws, "UpdateItem", write.clone()).await;
-    assert_eq!((status, &answer["Attributes"]["revision"]["N"]), (200, &json!("1")));
-    // There is no status yet, so it is not among the ones that are gone.
-    let (status, answer) = dynamodb(&aws, "UpdateItem", write.clone()).await;
-    assert_eq!((status, &answer["Attributes"]["revision"]["N"]), (200, &json!("2")));
-    let (status, answer) = dynamodb(&aws, "UpdateItem", write).await;
-    assert_eq!((status, &answer["Item"]["revision"]["N"]), (400, &json!("2")));
-    assert!(
-        answer["__type"]
-            .as_str()
-            .unwrap()
-            .ends_with("ConditionalCheckFailedException")
-    );
-    let (_, answer) = dynamodb(&aws, "GetItem", json!({"Key": key})).await;
-    assert_eq!(answer["Item"]["dueAt"]["N"], "1");
-    dynamodb(&aws, "DeleteItem", json!({"Key": key})).await;
-    assert_eq!(aws.table(|table| (table.items().count(), table.indexed())), (0, 0));
-}
-
-#[tokio::test]
-async fn the_index_gives_what_is_due_in_pages() {
-    let aws = StubAws::start().await.unwrap();
-    for (printer, due) in (0..10).map(|number| (format!("p{number}"), number.to_string())) {
-        let item = json!({
-            "tenantId": {"S": "t"}, "printerRef": {"S": printer}, "dueShard": {"N": "7"}, "dueAt": {"N": due},
-        });
-        aws.table(|table| table.put(item.as_object().unwrap().clone()));
-    }
-    let mut query = json!({
-        "TableName": "registrations", "IndexName": "due", "Limit": 3,
-        "KeyConditionExpression": "dueShard = :shard AND dueAt <= :now",
-        "ExpressionAttributeValues": {":shard": {"N": "7"}, ":now": {"N": "6"}},
-    });
-    let mut pages = Vec::new();
-    loop {
-        let (_, page) = dynamodb(&aws, "Query", query.clone()).await;
-        pages.push(page["Count"].as_u64().unwrap());
-        match page.get("LastEvaluatedKey") {
-            Some(last) => query["ExclusiveStartKey"] = last.clone(),
-            None => break,
-        }
-    }
-    assert_eq!(pages, [3, 3, 1]);
-    query["ExpressionAttributeValues"][":unused"] = json!({"N": "1"});
-    assert_eq!(dynamodb(&aws, "Query", query).await.0, 400);
 }

@@ -4,6 +4,7 @@
 //! variable whose value is of a new *kind* (`!GetAtt` of a state machine, say) wants a line in `template/value.rs`.
 
 mod node;
+mod table;
 mod value;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::stub_aws::TableSchema;
 use crate::workspace;
 use node::Node;
+use table::table_schema;
 
 /// A folder with the functions' binaries under their Cargo names (`target/debug`, from the repository's root), for quick
 /// loops without `sam build`.
@@ -104,6 +107,18 @@ impl Template {
             .collect()
     }
 
+    /// Its tables, each under its logical id.
+    ///
+    /// # Errors
+    /// When a schema can't be told.
+    pub fn tables(&self) -> Result<Vec<TableSchema>> {
+        self.resources("AWS::DynamoDB::Table")
+            .map(|(logical_id, properties)| {
+                table_schema(logical_id, properties).with_context(|| format!("{logical_id} in template.yaml"))
+            })
+            .collect()
+    }
+
     fn function_resource(&self, logical_id: &str, properties: &Node) -> Result<FunctionResource> {
         let folder = Path::new(properties.at(&["CodeUri"])?.text()?);
         let name = folder.file_name().context("CodeUri names no folder")?;
@@ -147,7 +162,7 @@ impl FunctionResource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, SECRET, TOPIC};
+    use crate::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, PUBLIC_URL, REGISTRATIONS, SECRET, TOPIC};
 
     const STACK: &str = r#"
 Parameters:
@@ -204,12 +219,15 @@ Resources:
 
     #[test]
     fn what_the_fixtures_say_of_the_stack_is_what_its_functions_are_told() {
-        let webhook = Template::read().unwrap().function("webhook").unwrap();
-        let variables: BTreeMap<_, _> = webhook.variables.into_iter().collect();
+        let template = Template::read().unwrap().with(&[("PublicUrl", PUBLIC_URL)]).unwrap();
+        let functions = template.functions().unwrap().into_iter();
+        let variables: BTreeMap<_, _> = functions.flat_map(|function| function.variables).collect();
         let expected = [
             ("CALLBACK_SECRET_ARN", SECRET),
             ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
             ("FALLBACK_QUEUE_URL", FALLBACK_QUEUE),
+            ("PUBLIC_URL", PUBLIC_URL),
+            ("TABLE_NAME", REGISTRATIONS),
             ("TOPIC_ARN", TOPIC),
         ];
         for (name, value) in expected {

@@ -123,7 +123,7 @@ async fn a_bad_row_is_reported_and_costs_no_other_row_its_renewal() {
     let world = World::new().await;
     world.due(5);
     world.write_row("p1", json!({"status": "frozen"}));
-    world.write_row("p2", json!({"appToken": null}));
+    world.write_row("p2", json!({"appToken": false}));
     world.write_row("p 9", json!({"appToken": TOKEN, "dueAt": 0, "dueShard": 3}));
     let report = world.run().await;
     assert_eq!(

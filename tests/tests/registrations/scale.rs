@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use printbell_harness::fixtures::{self, KEY};
+use printbell_harness::fixtures::{self, KEY, REGISTRATIONS};
 use printbell_harness::runtime_api::Function;
 use printbell_harness::stub_aws::{StubAws, item};
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
@@ -24,7 +24,7 @@ async fn fleet(due: usize) -> Fleet {
     let aws = StubAws::start().await.unwrap();
     aws.record_nothing();
     aws.secrets(|secrets| secrets.rotate(&KEY));
-    aws.table(|table| {
+    aws.table(REGISTRATIONS, |table| {
         for number in 0..due {
             let (tenant, printer) = (format!("tenant-{}", number % 1000), format!("printer-{number}"));
             let token = format!("app-token-of-a-plausible-length-{number:032}");
@@ -94,7 +94,7 @@ async fn memory_does_not_grow_with_what_is_due() {
             .json()
             .unwrap();
         assert_eq!(report["renewed"], due, "{report}");
-        assert_eq!(fleet.aws.table(|table| table.items().count()), due);
+        assert_eq!(fleet.aws.table(REGISTRATIONS, |table| table.items().count()), due);
         peaks.push(fleet.renew.peak_memory().unwrap() as f64 / (1024.0 * 1024.0));
     }
     let factor = peaks[1] / peaks[0];

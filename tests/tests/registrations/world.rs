@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use printbell_harness::fixtures::{KEY, PUBLIC_URL};
+use printbell_harness::fixtures::{KEY, PUBLIC_URL, REGISTRATIONS};
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::{Function, HttpAnswer, Launch};
 use printbell_harness::stub_aws::{StubAws, item, plain};
@@ -116,20 +116,21 @@ impl World {
     /// The row of a printer.
     pub fn row(&self, printer: &str) -> Option<Value> {
         self.aws
-            .table(|table| table.get("t", printer).cloned())
+            .table(REGISTRATIONS, |table| table.get(["t", printer]).cloned())
             .map(|item| plain(&item))
     }
 
-    /// Writes a row as a person would, or changes some attributes of one.
+    /// Writes a row as a person would, or changes some attributes of one; null takes one away.
     pub fn write_row(&self, printer: &str, attributes: Value) {
         let key = json!({"tenantId": "t", "printerRef": printer});
         let mut row = self
             .aws
-            .table(|table| table.get("t", printer).cloned())
+            .table(REGISTRATIONS, |table| table.get(["t", printer]).cloned())
             .unwrap_or_default();
         row.extend(item(&key));
         row.extend(item(&attributes));
-        self.aws.table(|table| table.put(row));
+        row.retain(|_, value| value.get("NULL").is_none());
+        self.aws.table(REGISTRATIONS, |table| table.put(row));
     }
 
     /// Makes a row due at this time.

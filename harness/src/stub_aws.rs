@@ -8,8 +8,6 @@
 //! the connection is accepted, and reset once the request tells which service it is for.
 
 mod dynamodb;
-mod expression;
-mod item;
 mod secrets;
 mod sns;
 mod sqs;
@@ -24,8 +22,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::server::{Reply, Request, Server, answer, hang};
-pub use dynamodb::Table;
-pub use item::{Item, item, plain};
+use crate::template::Template;
+use dynamodb::Database;
+pub use dynamodb::{IndexSchema, Item, KeyAttribute, KeySchema, Projection, Table, TableSchema, item, plain};
 pub use secrets::{SecretVersion, Secrets};
 pub use sns::Published;
 pub use sqs::Queued;
@@ -96,16 +95,20 @@ struct State {
     published: Vec<Published>,
     queued: Vec<Queued>,
     secrets: Secrets,
-    table: Table,
+    database: Database,
 }
 
 impl StubAws {
-    /// Starts the stub on a free port; every service works, nothing is in it.
+    /// Starts the stub on a free port; every service works, and the template's tables are there, with nothing in them.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When no port can be had, or the template's tables can't be told.
     pub async fn start() -> Result<Self> {
-        let state = Arc::new(Mutex::new(State::default()));
+        let mut state = State::default();
+        for schema in Template::read()?.tables()? {
+            state.database.create(schema);
+        }
+        let state = Arc::new(Mutex::new(state));
         let server = {
             let state = Arc::clone(&state);
             Server::start(move |request| reply(Arc::clone(&state), request)).await?
@@ -159,7 +162,7 @@ impl StubAws {
         self.state().queued.clone()
     }
 
-    /// Takes out what SNS and the queues have accepted, and forgets what came in. Secrets and table stay.
+    /// Takes out what SNS and the queues have accepted, and forgets what came in. Secrets and tables stay.
     pub fn drain(&self) -> (Vec<Published>, Vec<Queued>) {
         let mut state = self.state();
         state.received.clear();
@@ -177,9 +180,18 @@ impl StubAws {
         look(&mut self.state().secrets)
     }
 
-    /// Looks at the table, or changes it.
-    pub fn table<T>(&self, look: impl FnOnce(&mut Table) -> T) -> T {
-        look(&mut self.state().table)
+    /// Makes another table.
+    pub fn create_table(&self, schema: TableSchema) {
+        self.state().database.create(schema);
+    }
+
+    /// Looks at a table, or changes it.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    #[expect(clippy::expect_used, reason = "for tests, which have to be told")]
+    pub fn table<T>(&self, name: &str, look: impl FnOnce(&mut Table) -> T) -> T {
+        look(self.state().database.table(name).expect("a table of this name"))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -246,7 +258,7 @@ async fn reply(state: Arc<Mutex<State>>, request: Request) -> Reply {
             Service::Sns => sns::work(&mut state, &action, &request.body),
             Service::Sqs => sqs::work(&mut state, &action, &request.body),
             Service::SecretsManager => secrets::work(&state.secrets, &action, &request.body),
-            Service::DynamoDb => dynamodb::work(&mut state.table, &action, &request.body),
+            Service::DynamoDb => dynamodb::work(&mut state.database, &action, &request.body),
         }
     };
     let said = match behaviour {

@@ -19,7 +19,7 @@ type Operand = Option<Value>;
 
 impl<'a> Expression<'a> {
     /// An expression out of a request, with that request's names and values.
-    pub fn new(text: &str, request: &'a Value) -> Self {
+    pub(super) fn new(text: &str, request: &'a Value) -> Self {
         let tokens = tokens(text).into_iter().peekable();
         Self {
             tokens,
@@ -29,17 +29,19 @@ impl<'a> Expression<'a> {
     }
 
     /// Whether the item meets the condition.
-    pub fn holds(mut self, item: &Item) -> Result<bool> {
+    pub(super) fn holds(mut self, item: &Item) -> Result<bool> {
         let holds = self.any_of(item)?;
-        ensure!(
-            self.tokens.peek().is_none(),
-            "something is left at the end of the expression"
-        );
+        ensure!(self.is_over(), "something is left at the end of the expression");
         Ok(holds)
     }
 
+    /// Whether all of it has been read.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.tokens.peek().is_none()
+    }
+
     /// The item after the update.
-    pub fn apply(mut self, item: &Item) -> Result<Item> {
+    pub(super) fn apply(mut self, item: &Item) -> Result<Item> {
         let mut updated = item.clone();
         while let Some(section) = self.tokens.next() {
             loop {
@@ -170,7 +172,7 @@ impl<'a> Expression<'a> {
         add(&both.0, &both.1, sign).map(Some)
     }
 
-    fn operand(&mut self, item: &Item) -> Result<Operand> {
+    pub(super) fn operand(&mut self, item: &Item) -> Result<Operand> {
         let token = self.tokens.peek().context("the expression is cut short")?;
         if token.starts_with(':') {
             let value = self
@@ -200,7 +202,7 @@ impl<'a> Expression<'a> {
         Ok(item.get(&name).cloned())
     }
 
-    fn name(&mut self) -> Result<String> {
+    pub(super) fn name(&mut self) -> Result<String> {
         let token = self.tokens.next().context("the expression is cut short")?;
         if !token.starts_with('#') {
             ensure!(
@@ -215,13 +217,13 @@ impl<'a> Expression<'a> {
         Ok(name.to_owned())
     }
 
-    fn accept(&mut self, wanted: &str) -> bool {
+    pub(super) fn accept(&mut self, wanted: &str) -> bool {
         self.tokens
             .next_if(|token| token.eq_ignore_ascii_case(wanted))
             .is_some()
     }
 
-    fn expect(&mut self, wanted: &str) -> Result<()> {
+    pub(super) fn expect(&mut self, wanted: &str) -> Result<()> {
         let found = self.tokens.next();
         ensure!(
             found.as_ref().is_some_and(|token| token.eq_ignore_ascii_case(wanted)),
