@@ -57,7 +57,7 @@ pub fn svg(report: &Report) -> String {
     svg
 }
 
-fn draw(svg: &mut String, report: &Report, (title, value, said): &Panel, top: f64) {
+fn draw(svg: &mut String, report: &Report, (title, value, label): &Panel, top: f64) {
     let values = || report.figures.iter().map(value);
     let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
     // The shortest bar still shows as one.
@@ -72,16 +72,16 @@ fn draw(svg: &mut String, report: &Report, (title, value, said): &Panel, top: f6
         let ours = one.variant.title().starts_with("**");
         let fill = if ours { "#0969da" } else { "#afb8c1" };
         let length = scale(value(one)) * (WIDTH - LABELS - 110.0);
-        let label = escaped(&one.variant.title().replace(['*', '`'], ""));
+        let name = escaped(&one.variant.title().replace(['*', '`'], ""));
         let _ = writeln!(
             svg,
-            r##"<text x="{}" y="{}" text-anchor="end" fill="#1f2328">{label}</text><rect x="{LABELS}" y="{}" width="{length:.1}" height="14" rx="2" fill="{fill}"/><text x="{:.1}" y="{}" fill="#1f2328">{}</text>"##,
+            r##"<text x="{}" y="{}" text-anchor="end" fill="#1f2328">{name}</text><rect x="{LABELS}" y="{}" width="{length:.1}" height="14" rx="2" fill="{fill}"/><text x="{:.1}" y="{}" fill="#1f2328">{}</text>"##,
             LABELS - 8.0,
             y + 12.0,
             y + 1.0,
             LABELS + length + 6.0,
             y + 12.0,
-            said(one)
+            label(one)
         );
     }
 }

@@ -52,13 +52,13 @@ async fn main() -> Result<()> {
         starts: arguments.starts,
         calls_per_start: arguments.calls.div_ceil(arguments.starts),
     };
-    let wanted = if arguments.only.is_empty() {
+    let selection = if arguments.only.is_empty() {
         Variant::value_variants().to_vec()
     } else {
         arguments.only
     };
     let (mut variants, mut absent) = (Vec::new(), Vec::new());
-    for variant in wanted {
+    for variant in selection {
         let list = if variant.program()?.exists() {
             &mut variants
         } else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use printbell_harness::runtime_api::{Function, Outcome};
+use printbell_harness::runtime_api::{Completion, Function};
 use serde::Serialize;
 
 use crate::variants::{Variant, World};
@@ -13,7 +13,7 @@ use crate::variants::{Variant, World};
 /// somebody else's work; with shorter turns the 99th percentile would be about nothing else.
 const BATCH: usize = 200;
 
-/// What was seen of one variant, one entry for each start or call.
+/// What was measured of one variant, one entry for each start or call.
 #[derive(Clone, Debug, Default)]
 pub struct Samples {
     /// Process made → first event asked for.
@@ -54,34 +54,34 @@ pub async fn round(
         let event = variant.event(world);
         let function = variant.launch(world)?.start().await?;
         let first = call(variant, &function, &event).await?;
-        let seen = samples.entry(variant).or_default();
-        seen.ready.push(function.started_in);
-        seen.first.push(first);
+        let entry = samples.entry(variant).or_default();
+        entry.ready.push(function.started_in);
+        entry.first.push(first);
         let cpu_before = function.cpu_time()?;
         running.push((variant, function, event, cpu_before));
     }
     for _ in 0..plan.calls_per_start.div_ceil(BATCH) {
         for (variant, function, event, _) in &running {
-            let seen = samples.entry(*variant).or_default();
+            let entry = samples.entry(*variant).or_default();
             for _ in 0..BATCH {
-                seen.warm.push(call(*variant, function, event).await?);
+                entry.warm.push(call(*variant, function, event).await?);
             }
         }
     }
     let calls = u32::try_from(plan.calls_per_start.next_multiple_of(BATCH))?;
     for (variant, function, _, cpu_before) in running {
-        let seen = samples.entry(variant).or_default();
-        seen.cpu.push((function.cpu_time()? - cpu_before) / calls);
-        seen.memory.push(function.peak_memory()?);
+        let entry = samples.entry(variant).or_default();
+        entry.cpu.push((function.cpu_time()? - cpu_before) / calls);
+        entry.memory.push(function.peak_memory()?);
     }
     Ok(())
 }
 
 async fn call(variant: Variant, function: &Function, event: &bytes::Bytes) -> Result<Duration> {
     let call = function.call(event.clone()).await;
-    match &call.outcome {
-        Outcome::Answered(answer) if variant.is_right(answer) => Ok(call.took),
-        outcome => bail!("{variant:?} didn't do its job: {outcome:?}\n{}", function.output()),
+    match &call.completion {
+        Completion::Answered(answer) if variant.is_right(answer) => Ok(call.took),
+        completion => bail!("{variant:?} didn't do its job: {completion:?}\n{}", function.output()),
     }
 }
 

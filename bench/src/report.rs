@@ -127,7 +127,7 @@ impl Report {
 }
 
 /// Puts a text between the markers of a document.
-pub fn write_into(document: &Path, written: &str) -> Result<()> {
+pub fn write_into(document: &Path, table: &str) -> Result<()> {
     let text = std::fs::read_to_string(document).with_context(|| format!("can't read {}", document.display()))?;
     let (before, rest) = text
         .split_once(BEGIN)
@@ -135,7 +135,7 @@ pub fn write_into(document: &Path, written: &str) -> Result<()> {
     let (_, after) = rest
         .split_once(END)
         .with_context(|| format!("no {END} in {}", document.display()))?;
-    std::fs::write(document, format!("{before}{BEGIN}\n{written}{END}{after}"))?;
+    std::fs::write(document, format!("{before}{BEGIN}\n{table}{END}{after}"))?;
     Ok(())
 }
 

@@ -139,7 +139,7 @@ impl Variant {
                 "",
                 None,
             ),
-            Self::Redrive => world.waited.clone(),
+            Self::Redrive => world.batch.clone(),
             _ => http_event::callback(&KEY.query(), &payload()),
         };
         Bytes::from(event.to_string())
@@ -155,7 +155,7 @@ pub struct World {
     /// Node.js, as it was found on `PATH`.
     node: PathBuf,
     /// A batch for redrive, with one message.
-    waited: Value,
+    batch: Value,
 }
 
 impl World {
@@ -171,10 +171,10 @@ impl World {
             aws,
             octoeverywhere,
             node,
-            waited: Value::Null,
+            batch: Value::Null,
         };
         if variants.contains(&Variant::Redrive) {
-            world.waited = world.let_one_wait().await?;
+            world.batch = world.let_one_wait().await?;
         }
         world.aws.record_nothing();
         world.octoeverywhere.record_nothing();
@@ -190,7 +190,7 @@ impl World {
         let (_, queued) = self.aws.drain();
         let message = queued
             .first()
-            .with_context(|| format!("nothing in the fallback queue: {:?}", call.outcome))?;
+            .with_context(|| format!("nothing in the fallback queue: {:?}", call.completion))?;
         Ok(queue_event::batch([message], 1))
     }
 }

@@ -3,15 +3,15 @@
 //! It speaks the protocols (JSON, Query, REST) rather than each service, so that `cargo xtask`, which is built before
 //! anything else, doesn't have to wait for five SDKs.
 
-use std::time::SystemTime;
+mod exchange;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
+use anyhow::{Result, anyhow};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method};
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use exchange::{Request, Response, http_client, send};
 
 /// A principal's access key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,58 +21,6 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The other half. Only the emulator's are ever put in here.
     pub secret_access_key: String,
-}
-
-/// An answer, whatever its status.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body, as it came.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON.
-    ///
-    /// # Errors
-    /// When it isn't JSON; the text says what it is instead.
-    pub fn json(&self) -> Result<Value> {
-        serde_json::from_slice(&self.body)
-            .with_context(|| format!("status {} with a body that isn't JSON: {:?}", self.status, self.text()))
-    }
-
-    fn succeeded(self, what: &str) -> Result<Self> {
-        ensure!(
-            (200..300).contains(&self.status),
-            "{what} was answered {}: {}",
-            self.status,
-            self.text()
-        );
-        Ok(self)
-    }
-}
-
-/// A request before it is signed.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// Path and query, percent-encoded as they shall go out.
-    pub path: String,
-    /// The value of the `Host` header.
-    pub host: String,
-    /// Further headers.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Bytes,
 }
 
 /// Calls AWS services at one endpoint, in one region, as one principal.
@@ -184,7 +132,7 @@ impl Aws {
     ///
     /// # Errors
     /// When there is no answer, or one that isn't a success; the text carries the service's own.
-    pub async fn lambda(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
+    pub async fn lambda(&self, method: Method, path: &str, body: &Value) -> Result<Response> {
         let body = if body.is_null() {
             String::new()
         } else {
@@ -246,7 +194,7 @@ impl Aws {
         path: &str,
         headers: Vec<(&'static str, String)>,
         body: impl Into<Bytes>,
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let host = self
             .endpoint
             .split_once("://")
@@ -262,77 +210,6 @@ impl Aws {
         let signature = Some((service, self.region.as_str(), &self.credentials));
         send(&self.http, &self.endpoint, request, signature).await
     }
-}
-
-/// Sends a request to `endpoint` (with its own `Host`), signed for `(service, region, principal)` if given.
-///
-/// # Errors
-/// When there is no answer.
-pub async fn send(
-    http: &reqwest::Client,
-    endpoint: &str,
-    request: Request,
-    signature: Option<(&str, &str, &Credentials)>,
-) -> Result<Answer> {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::HOST, HeaderValue::from_str(&request.host)?);
-    for (name, value) in &request.headers {
-        headers.append(*name, HeaderValue::from_str(value)?);
-    }
-    if let Some((service, region, credentials)) = signature {
-        for (name, value) in signed_headers(&request, service, region, credentials)? {
-            headers.insert(name, value);
-        }
-    }
-    let url = format!("{endpoint}{}", request.path);
-    let answer = http
-        .request(request.method, &url)
-        .headers(headers)
-        .body(request.body)
-        .send()
-        .await
-        .with_context(|| format!("no answer from {endpoint}"))?;
-    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    let body = answer.bytes().await.with_context(|| format!("{endpoint} broke off"))?;
-    Ok(Answer { status, headers, body })
-}
-
-fn signed_headers(
-    request: &Request,
-    service: &str,
-    region: &str,
-    credentials: &Credentials,
-) -> Result<Vec<(&'static str, HeaderValue)>> {
-    let identity =
-        aws_credential_types::Credentials::from_keys(&credentials.access_key_id, &credentials.secret_access_key, None)
-            .into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name(service)
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()?
-        .into();
-    let named = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let signable = SignableRequest::new(
-        request.method.as_str(),
-        format!("https://{}{}", request.host, request.path),
-        named,
-        SignableBody::Bytes(&request.body),
-    )?;
-    let (headers, _) = sign(signable, &parameters)?.into_parts().0.into_parts();
-    headers
-        .into_iter()
-        .map(|header| Ok((header.name(), HeaderValue::from_str(header.value())?)))
-        .collect()
-}
-
-/// The HTTP client for everything on this machine.
-pub fn http_client() -> reqwest::Client {
-    // reqwest wants a TLS provider even where only plain HTTP is spoken. Another part of the process may have set it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters, as SigV4 wants it.

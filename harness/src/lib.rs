@@ -16,6 +16,8 @@
 //! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue.
 //! - [`fixtures`]: the pretended stack that a function at the binary is part of.
 
+#![warn(unreachable_pub)]
+
 pub mod aws;
 pub mod dev_key;
 pub mod fixtures;
@@ -30,6 +32,3 @@ pub mod stub_octoeverywhere;
 pub mod template;
 pub mod tls_front;
 pub mod workspace;
-
-#[cfg(test)]
-mod self_test;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::fixtures::{ACCOUNT, REGION};
-use crate::stub_aws::Queued;
+use crate::stub_aws::QueueMessage;
 
 /// A batch of messages that have been received so often; their ids are `0`, `1`, ….
-pub fn batch<'a>(messages: impl IntoIterator<Item = &'a Queued>, receives: u32) -> Value {
+pub fn batch<'a>(messages: impl IntoIterator<Item = &'a QueueMessage>, receives: u32) -> Value {
     let records = messages
         .into_iter()
         .enumerate()
@@ -14,7 +14,7 @@ pub fn batch<'a>(messages: impl IntoIterator<Item = &'a Queued>, receives: u32) 
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-fn record(message: &Queued, id: &str, receives: u32) -> Value {
+fn record(message: &QueueMessage, id: &str, receives: u32) -> Value {
     let attributes = message.attributes.iter().map(|(name, (data_type, value))| {
         let attribute = json!({
             "stringValue": value, "stringListValues": [], "binaryListValues": [], "dataType": data_type,

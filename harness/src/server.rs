@@ -26,8 +26,8 @@ pub(crate) struct Request {
 }
 
 /// What becomes of a request.
-pub(crate) enum Reply {
-    Answer(Response<Full<Bytes>>),
+pub(crate) enum Reaction {
+    Respond(Response<Full<Bytes>>),
     /// The connection is closed in the middle of the exchange.
     Drop,
     /// The connection is reset: what a caller sees of a listener that has gone away.
@@ -42,17 +42,17 @@ pub(crate) struct Server {
 
 impl Server {
     /// Speaks HTTP.
-    pub async fn start<H, F>(handler: H) -> io::Result<Self>
+    pub(crate) async fn start<H, F>(handler: H) -> io::Result<Self>
     where
         H: Fn(Request) -> F + Send + Sync + 'static,
-        F: Future<Output = Reply> + Send + 'static,
+        F: Future<Output = Reaction> + Send + 'static,
     {
         let handler = Arc::new(handler);
         Self::accept(move |stream| serve(stream, Arc::clone(&handler))).await
     }
 
     /// Speaks whatever `serve` makes of a connection.
-    pub async fn accept<S, F>(serve: S) -> io::Result<Self>
+    pub(crate) async fn accept<S, F>(serve: S) -> io::Result<Self>
     where
         S: Fn(TcpStream) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -83,10 +83,10 @@ impl Drop for Server {
 async fn serve<H, F>(stream: TcpStream, handler: Arc<H>)
 where
     H: Fn(Request) -> F,
-    F: Future<Output = Reply>,
+    F: Future<Output = Reaction>,
 {
     let Ok((stream, second)) = twice(stream) else { return };
-    let answer = service_fn(|request: http::Request<Incoming>| {
+    let service = service_fn(|request: http::Request<Incoming>| {
         let (handler, second) = (&handler, &second);
         async move {
             let (parts, body) = request.into_parts();
@@ -99,9 +99,9 @@ where
                 body,
             };
             match handler(request).await {
-                Reply::Answer(response) => Ok(response),
-                Reply::Drop => Err(io::Error::other("dropped on purpose")),
-                Reply::Reset => {
+                Reaction::Respond(response) => Ok(response),
+                Reaction::Drop => Err(io::Error::other("dropped on purpose")),
+                Reaction::Reset => {
                     second.set_zero_linger()?;
                     Err(io::Error::other("reset on purpose"))
                 }
@@ -110,7 +110,7 @@ where
     });
     // Its error is a client that went away, or one of the above.
     let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), answer)
+        .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
@@ -122,17 +122,17 @@ fn twice(stream: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
     Ok((TcpStream::from_std(stream)?, TcpStream::from_std(second)?))
 }
 
-/// An answer with a content type.
-pub(crate) fn answer(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+/// A response with a content type.
+pub(crate) fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reaction {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
-    Reply::Answer(response)
+    Reaction::Respond(response)
 }
 
 /// A task that waits for good, and ends with its connection.
-pub(crate) async fn hang() -> Reply {
+pub(crate) async fn hang() -> Reaction {
     match std::future::pending::<Infallible>().await {}
 }

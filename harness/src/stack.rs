@@ -11,7 +11,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::{self, Answer, Aws, Credentials, Request};
+use crate::aws::{self, Aws, Credentials, Request, Response};
 
 /// The environment variable that names the file.
 pub const STACK_VARIABLE: &str = "PRINTBELL_STACK";
@@ -132,7 +132,7 @@ impl Api {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
+    pub async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Response> {
         self.call_as(&self.backend, method, path, body).await
     }
 
@@ -140,7 +140,7 @@ impl Api {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn call_as(&self, who: &Credentials, method: Method, path: &str, body: &Value) -> Result<Answer> {
+    pub async fn call_as(&self, who: &Credentials, method: Method, path: &str, body: &Value) -> Result<Response> {
         let body = if body.is_null() {
             Bytes::new()
         } else {
@@ -154,7 +154,7 @@ impl Api {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn call_unsigned(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Answer> {
+    pub async fn call_unsigned(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Response> {
         aws::send(
             &self.http,
             &self.endpoint,

@@ -7,10 +7,14 @@
 //! The functions reach all services through the one `AWS_ENDPOINT_URL`. So [`Behaviour::Refused`] can't be a closed port:
 //! the connection is accepted, and reset once the request tells which service it is for.
 
+mod dispatch;
 mod dynamodb;
+mod form;
 mod secrets;
 mod sns;
 mod sqs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -21,13 +25,13 @@ use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::server::{Reply, Request, Server, answer, hang};
+use crate::server::Server;
 use crate::template::Template;
 use dynamodb::Database;
 pub use dynamodb::{IndexSchema, Item, KeyAttribute, KeySchema, Projection, Table, TableSchema, item, plain};
 pub use secrets::{SecretVersion, Secrets};
-pub use sns::Published;
-pub use sqs::Queued;
+pub use sns::TopicMessage;
+pub use sqs::QueueMessage;
 
 /// The services that the stub plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,7 +69,7 @@ pub enum Behaviour {
 
 /// A request that came in, whatever became of it.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct ServiceCall {
     /// For which service.
     pub service: Service,
     /// The operation, such as `Publish`.
@@ -88,12 +92,12 @@ pub struct StubAws {
 struct State {
     behaviours: HashMap<Service, Behaviour>,
     scripts: HashMap<Service, VecDeque<Behaviour>>,
-    received: Vec<Received>,
+    calls: Vec<ServiceCall>,
     counts: HashMap<(Service, String), u64>,
     forgetful: bool,
     next_id: u64,
-    published: Vec<Published>,
-    queued: Vec<Queued>,
+    topic: Vec<TopicMessage>,
+    queues: Vec<QueueMessage>,
     secrets: Secrets,
     database: Database,
 }
@@ -111,7 +115,7 @@ impl StubAws {
         let state = Arc::new(Mutex::new(state));
         let server = {
             let state = Arc::clone(&state);
-            Server::start(move |request| reply(Arc::clone(&state), request)).await?
+            Server::start(move |request| dispatch::react(Arc::clone(&state), request)).await?
         };
         Ok(Self { server, state })
     }
@@ -139,8 +143,8 @@ impl StubAws {
     }
 
     /// What came in so far, in order.
-    pub fn received(&self) -> Vec<Received> {
-        self.state().received.clone()
+    pub fn calls(&self) -> Vec<ServiceCall> {
+        self.state().calls.clone()
     }
 
     /// How many requests for this operation came in, answered or not.
@@ -153,21 +157,21 @@ impl StubAws {
     }
 
     /// What SNS has accepted so far, in order.
-    pub fn published(&self) -> Vec<Published> {
-        self.state().published.clone()
+    pub fn published(&self) -> Vec<TopicMessage> {
+        self.state().topic.clone()
     }
 
     /// What the queues have accepted so far, in order.
-    pub fn queued(&self) -> Vec<Queued> {
-        self.state().queued.clone()
+    pub fn queued(&self) -> Vec<QueueMessage> {
+        self.state().queues.clone()
     }
 
     /// Takes out what SNS and the queues have accepted, and forgets what came in. Secrets and tables stay.
-    pub fn drain(&self) -> (Vec<Published>, Vec<Queued>) {
+    pub fn drain(&self) -> (Vec<TopicMessage>, Vec<QueueMessage>) {
         let mut state = self.state();
-        state.received.clear();
+        state.calls.clear();
         state.counts.clear();
-        (std::mem::take(&mut state.published), std::mem::take(&mut state.queued))
+        (std::mem::take(&mut state.topic), std::mem::take(&mut state.queues))
     }
 
     /// Keeps counts only, from now on, and takes what is published as it comes (for benchmarks and long runs).
@@ -204,12 +208,12 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// What a service says: its status and its document.
-struct Said {
+struct StubResponse {
     status: u16,
     body: Vec<u8>,
 }
 
-impl Said {
+impl StubResponse {
     fn json(value: &Value) -> Self {
         Self {
             status: 200,
@@ -227,114 +231,6 @@ impl Said {
             body: body.into_bytes(),
         }
     }
-}
-
-async fn reply(state: Arc<Mutex<State>>, request: Request) -> Reply {
-    let Some((service, action)) = addressee(&request) else {
-        return answer(400, "text/plain", "the stub doesn't know this service");
-    };
-    let behaviour = {
-        let mut state = lock(&state);
-        let scripted = state.scripts.get_mut(&service).and_then(VecDeque::pop_front);
-        let behaviour = scripted
-            .or(state.behaviours.get(&service).copied())
-            .unwrap_or(Behaviour::Ok);
-        *state.counts.entry((service, action.clone())).or_default() += 1;
-        if !state.forgetful {
-            let (action, body) = (action.clone(), request.body.clone());
-            state.received.push(Received {
-                service,
-                action,
-                body,
-                at: Instant::now(),
-                behaviour,
-            });
-        }
-        behaviour
-    };
-    let work = || {
-        let mut state = lock(&state);
-        match service {
-            Service::Sns => sns::work(&mut state, &action, &request.body),
-            Service::Sqs => sqs::work(&mut state, &action, &request.body),
-            Service::SecretsManager => secrets::work(&state.secrets, &action, &request.body),
-            Service::DynamoDb => dynamodb::work(&mut state.database, &action, &request.body),
-        }
-    };
-    let said = match behaviour {
-        Behaviour::Ok => work(),
-        Behaviour::Status500 => Said::error(service, 500, "InternalFailure", "as asked for"),
-        Behaviour::Throttled => throttled(service),
-        Behaviour::Denied => Said::error(service, 403, denied(service), "as asked for"),
-        Behaviour::Refused => return Reply::Reset,
-        Behaviour::Hang => return hang().await,
-        Behaviour::Slow(time) => {
-            let said = work();
-            tokio::time::sleep(time).await;
-            said
-        }
-        Behaviour::LostAnswer => {
-            work();
-            return Reply::Drop;
-        }
-    };
-    let content_type = match service {
-        Service::Sns => "text/xml",
-        Service::SecretsManager => "application/x-amz-json-1.1",
-        Service::Sqs | Service::DynamoDb => "application/x-amz-json-1.0",
-    };
-    answer(said.status, content_type, said.body)
-}
-
-/// JSON services are told by a header, SNS by the action in its form.
-fn addressee(request: &Request) -> Option<(Service, String)> {
-    let Some(target) = request.headers.get("x-amz-target") else {
-        let action = form(&request.body).find_map(|(name, value)| (name == "Action").then_some(value));
-        return Some((Service::Sns, action?));
-    };
-    let (service, action) = target.to_str().ok()?.split_once('.')?;
-    let service = match service {
-        "AmazonSQS" => Service::Sqs,
-        "secretsmanager" => Service::SecretsManager,
-        "DynamoDB_20120810" => Service::DynamoDb,
-        _ => return None,
-    };
-    Some((service, action.to_owned()))
-}
-
-/// Each service's own way to say it (`aws-runtime`'s list of throttling error codes).
-fn throttled(service: Service) -> Said {
-    let (status, code) = match service {
-        Service::Sns => (429, "Throttled"),
-        Service::Sqs => (400, "RequestThrottled"),
-        Service::SecretsManager => (400, "ThrottlingException"),
-        Service::DynamoDb => (400, "ProvisionedThroughputExceededException"),
-    };
-    Said::error(service, status, code, "Rate exceeded")
-}
-
-fn denied(service: Service) -> &'static str {
-    match service {
-        Service::Sns => "AuthorizationError",
-        _ => "AccessDeniedException",
-    }
-}
-
-/// The pairs of a form (`application/x-www-form-urlencoded`), decoded.
-fn form(body: &[u8]) -> impl Iterator<Item = (String, String)> {
-    body.split(|byte| *byte == b'&').filter_map(|pair| {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let decode = |text: &[u8]| {
-            let spaced: Vec<u8> = text
-                .iter()
-                .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-                .collect();
-            percent_encoding::percent_decode(&spaced)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        Some((decode(halves.next()?), decode(halves.next().unwrap_or_default())))
-    })
 }
 
 impl State {

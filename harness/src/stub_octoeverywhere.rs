@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::server::{Reply, Request, Server, answer, hang};
+use crate::server::{Reaction, Request, Server, hang, respond};
 
 /// How a call is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AppBehaviour {
     /// With this status (OctoEverywhere's go up to 613).
     Status(u16),
     /// With 429 and `Retry-After` in seconds.
@@ -57,8 +57,8 @@ pub struct StubOctoEverywhere {
 
 struct State {
     latency: Duration,
-    outcome: Outcome,
-    outcomes: HashMap<String, Outcome>,
+    behaviour: AppBehaviour,
+    behaviours: HashMap<String, AppBehaviour>,
     load: Load,
     forgetful: bool,
     calls: Vec<AppCall>,
@@ -74,8 +74,8 @@ impl StubOctoEverywhere {
     pub async fn start() -> Result<Self> {
         let state = Arc::new(Mutex::new(State {
             latency: Duration::ZERO,
-            outcome: Outcome::Status(200),
-            outcomes: HashMap::new(),
+            behaviour: AppBehaviour::Status(200),
+            behaviours: HashMap::new(),
             load: Load::default(),
             forgetful: false,
             calls: Vec::new(),
@@ -83,7 +83,7 @@ impl StubOctoEverywhere {
         }));
         let server = {
             let state = Arc::clone(&state);
-            Server::start(move |request| reply(Arc::clone(&state), request)).await?
+            Server::start(move |request| react(Arc::clone(&state), request)).await?
         };
         Ok(Self { server, state })
     }
@@ -99,13 +99,13 @@ impl StubOctoEverywhere {
     }
 
     /// How everyone is answered.
-    pub fn set_outcome(&self, outcome: Outcome) {
-        self.state().outcome = outcome;
+    pub fn set_behaviour(&self, behaviour: AppBehaviour) {
+        self.state().behaviour = behaviour;
     }
 
     /// How calls with this token are answered, whatever the others get.
-    pub fn set_outcome_for(&self, app_token: &str, outcome: Outcome) {
-        self.state().outcomes.insert(app_token.to_owned(), outcome);
+    pub fn set_behaviour_for(&self, app_token: &str, behaviour: AppBehaviour) {
+        self.state().behaviours.insert(app_token.to_owned(), behaviour);
     }
 
     /// The load so far.
@@ -158,22 +158,22 @@ impl Drop for InFlight {
     }
 }
 
-async fn reply(state: Arc<Mutex<State>>, request: Request) -> Reply {
+async fn react(state: Arc<Mutex<State>>, request: Request) -> Reaction {
     let path = request.target.split('?').next().unwrap_or_default();
     let api = path.strip_prefix("/api/appconnection/").unwrap_or_default().to_owned();
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let header = request.headers.get("AppToken").and_then(|token| token.to_str().ok());
     let Some(app_token) = header.or(body["AppToken"].as_str()).map(str::to_owned) else {
-        return answer(400, "application/json", r#"{"Error":"no AppToken"}"#);
+        return respond(400, "application/json", r#"{"Error":"no AppToken"}"#);
     };
-    let (latency, outcome) = {
+    let (latency, behaviour) = {
         let mut state = lock(&state);
         let State { load, .. } = &mut *state;
         load.calls += 1;
         load.in_flight += 1;
         load.most_in_flight = load.most_in_flight.max(load.in_flight);
-        let outcome = state.outcomes.get(&app_token).copied().unwrap_or(state.outcome);
-        if matches!(outcome, Outcome::Status(200) | Outcome::LostAnswer) && !state.forgetful {
+        let behaviour = state.behaviours.get(&app_token).copied().unwrap_or(state.behaviour);
+        if matches!(behaviour, AppBehaviour::Status(200) | AppBehaviour::LostAnswer) && !state.forgetful {
             match api.as_str() {
                 "SetNotificationWebhook" => drop(state.webhooks.insert(app_token.clone(), body.clone())),
                 "DeleteNotificationWebhook" => drop(state.webhooks.remove(&app_token)),
@@ -188,24 +188,47 @@ async fn reply(state: Arc<Mutex<State>>, request: Request) -> Reply {
                 at: Instant::now(),
             });
         }
-        (state.latency, outcome)
+        (state.latency, behaviour)
     };
     let _in_flight = InFlight(Arc::clone(&state));
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    match outcome {
-        Outcome::Status(200) => answer(200, "application/json", "{}"),
-        Outcome::Status(status) => answer(status, "application/json", r#"{"Error":"as asked for"}"#),
-        Outcome::RetryAfter(seconds) => {
-            let mut reply = answer(429, "application/json", r#"{"Error":"too many"}"#);
-            if let Reply::Answer(response) = &mut reply {
+    match behaviour {
+        AppBehaviour::Status(200) => respond(200, "application/json", "{}"),
+        AppBehaviour::Status(status) => respond(status, "application/json", r#"{"Error":"as asked for"}"#),
+        AppBehaviour::RetryAfter(seconds) => {
+            let mut reaction = respond(429, "application/json", r#"{"Error":"too many"}"#);
+            if let Reaction::Respond(response) = &mut reaction {
                 response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
             }
-            reply
+            reaction
         }
-        Outcome::Hang => hang().await,
-        Outcome::Refused => Reply::Reset,
-        Outcome::LostAnswer => Reply::Drop,
+        AppBehaviour::Hang => hang().await,
+        AppBehaviour::Refused => Reaction::Reset,
+        AppBehaviour::LostAnswer => Reaction::Drop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::http_client;
+
+    #[tokio::test]
+    async fn octoeverywhere_counts_who_is_there_at_once() {
+        let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
+        octoeverywhere.set_latency(Duration::from_millis(50));
+        octoeverywhere.set_behaviour_for("gone", AppBehaviour::Status(604));
+        let url = format!("{}/api/appconnection/SetNotificationWebhook", octoeverywhere.url());
+        let client = http_client();
+        let call = |token| client.post(&url).header("AppToken", token).body("{}").send();
+        let (present, absent) = tokio::join!(call("known"), call("gone"));
+        assert_eq!(
+            (present.unwrap().status().as_u16(), absent.unwrap().status().as_u16()),
+            (200, 604)
+        );
+        assert_eq!(octoeverywhere.load().most_in_flight, 2);
+        assert!(octoeverywhere.webhook("known").is_some() && octoeverywhere.webhook("gone").is_none());
     }
 }

@@ -87,8 +87,9 @@ impl Template {
     /// # Errors
     /// As [`Self::functions`]; and when there is none of this name.
     pub fn function(&self, name: &str) -> Result<FunctionResource> {
-        let found = self.functions()?.into_iter().find(|function| function.name == name);
-        found.with_context(|| format!("template.yaml has no function in functions/{name}"))
+        let mut functions = self.functions()?.into_iter();
+        let function = functions.find(|function| function.name == name);
+        function.with_context(|| format!("template.yaml has no function in functions/{name}"))
     }
 
     /// The names of its parameters.

@@ -61,7 +61,7 @@ async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<(
         .current_dir(workspace.root());
     cargo
         .run_watching(&workspace.local("build.log"), |output| {
-            if let Some(progress) = Compiling::read(output) {
+            if let Some(progress) = CompileProgress::read(output) {
                 step.at(&progress.to_string());
             }
         })
@@ -88,28 +88,32 @@ pub fn architecture() -> Result<&'static str> {
 
 /// What cargo's progress bar says: `Building [==>   ] 12/163: serde, tokio`.
 #[derive(Debug, PartialEq, Eq)]
-struct Compiling {
-    done: u32,
-    of: u32,
-    now: String,
+struct CompileProgress {
+    crates: u32,
+    total: u32,
+    current: String,
 }
 
-impl Compiling {
+impl CompileProgress {
     fn read(output: &str) -> Option<Self> {
         let (_, counts) = output.split_once("] ")?;
-        let (counts, now) = counts.split_once(':').unwrap_or((counts, ""));
-        let (done, of) = counts.trim().split_once('/')?;
+        let (counts, current) = counts.split_once(':').unwrap_or((counts, ""));
+        let (crates, total) = counts.trim().split_once('/')?;
         Some(Self {
-            done: done.parse().ok()?,
-            of: of.parse().ok()?,
-            now: now.trim().to_owned(),
+            crates: crates.parse().ok()?,
+            total: total.parse().ok()?,
+            current: current.trim().to_owned(),
         })
     }
 }
 
-impl std::fmt::Display for Compiling {
+impl std::fmt::Display for CompileProgress {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} of {} crates; now {}", self.done, self.of, self.now)
+        write!(
+            formatter,
+            "{} of {} crates; now {}",
+            self.crates, self.total, self.current
+        )
     }
 }
 
@@ -122,13 +126,13 @@ mod tests {
     #[test]
     fn cargos_progress_bar_is_read() {
         let bar = "\u{1b}[1m\u{1b}[96m    Building\u{1b}[0m [=====>          ] 12/163: serde, tokio(build)    \r";
-        let read = Compiling::read(bar).unwrap();
+        let read = CompileProgress::read(bar).unwrap();
         assert_eq!(
             read,
-            Compiling {
-                done: 12,
-                of: 163,
-                now: "serde, tokio(build)".to_owned()
+            CompileProgress {
+                crates: 12,
+                total: 163,
+                current: "serde, tokio(build)".to_owned()
             }
         );
         assert_eq!(read.to_string(), "12 of 163 crates; now serde, tokio(build)");
@@ -182,7 +186,7 @@ mod tests {
             "    Finished `release` profile\n",
             "\r",
         ] {
-            assert_eq!(Compiling::read(line), None, "{line}");
+            assert_eq!(CompileProgress::read(line), None, "{line}");
         }
     }
 }

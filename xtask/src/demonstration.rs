@@ -67,23 +67,23 @@ async fn print(control: &Control, subscriber: &mut Subscriber, printer: &AppConn
     let deliveries = loop {
         tokio::select! {
             deliveries = &mut playing => break deliveries?,
-            received = subscriber.receive() => notifications.extend(show(received?)),
+            news = subscriber.receive() => notifications.extend(show(news?)),
         }
     };
-    let sent = sent(&deliveries)?;
+    let sent_ids = sent_ids(&deliveries)?;
     let deadline = Instant::now() + ARRIVAL;
-    while !sent.is_subset(&prints(&notifications)) && Instant::now() < deadline {
+    while !sent_ids.is_subset(&prints(&notifications)) && Instant::now() < deadline {
         notifications.extend(show(subscriber.receive().await?));
     }
     compare(&deliveries, &notifications)
 }
 
 /// Prints what was received, and hands it on.
-fn show(received: Vec<Notification>) -> Vec<Notification> {
-    for notification in &received {
+fn show(notifications: Vec<Notification>) -> Vec<Notification> {
+    for notification in &notifications {
         anstream::println!("{notification}");
     }
-    received
+    notifications
 }
 
 /// The ids that the webhook answered with.
@@ -117,18 +117,14 @@ fn prints(notifications: &[Notification]) -> BTreeSet<String> {
 /// Checks that what came out of SNS is what went in: each notification once, with its payload unchanged, and the news
 /// that the registration is active.
 fn compare(deliveries: &[Delivery], notifications: &[Notification]) -> Result<()> {
-    let (sent, received) = (sent(deliveries)?, prints(notifications));
+    let (sent_ids, ids) = (sent_ids(deliveries)?, prints(notifications));
     ensure!(
-        sent.len() == deliveries.len(),
+        sent_ids.len() == deliveries.len(),
         "two notifications of one print have the same id"
     );
     let count = notifications.iter().filter(|one| !one.is_lifecycle()).count();
-    ensure!(sent == received, "sent {sent:?}, but SNS published {received:?}");
-    ensure!(
-        count == received.len(),
-        "{} notifications came twice",
-        count - received.len()
-    );
+    ensure!(sent_ids == ids, "sent {sent_ids:?}, but SNS published {ids:?}");
+    ensure!(count == ids.len(), "{} notifications came twice", count - ids.len());
     for delivery in deliveries {
         let payload: Value = serde_json::from_str(&delivery.body)?;
         let same = |one: &&Notification| *one.payload() == payload;
@@ -144,7 +140,7 @@ fn compare(deliveries: &[Delivery], notifications: &[Notification]) -> Result<()
     );
     progress::success(&format!(
         "All {} notifications of the print came out of SNS, as they were sent",
-        sent.len()
+        sent_ids.len()
     ));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use printbell_harness::aws::{Aws, Credentials, http_client};
 
-use crate::process::Running;
+use crate::process::Process;
 use crate::progress::{self, Step};
 use crate::tools::Tools;
 
@@ -23,7 +23,7 @@ const STARTING: Duration = Duration::from_secs(60);
 /// A running emulator; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Emulator {
-    _running: Running,
+    _process: Process,
     /// `http://127.0.0.1:4566`.
     pub endpoint: String,
 }
@@ -45,7 +45,7 @@ impl Emulator {
         let owner = owner();
         // Nothing of our own environment: the functions get all of the emulator's.
         let program = tools.emulator().without_environment().args(["-m", "ministack"]);
-        let mut running = program
+        let mut process = program
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", folder)
             .env("TMPDIR", &temporary)
@@ -73,7 +73,7 @@ impl Emulator {
             .await
             .is_ok_and(|answer| answer.status().is_success())
         {
-            running.check(&log)?;
+            process.check(&log)?;
             ensure!(
                 started.elapsed() < STARTING,
                 "the emulator doesn't answer; its log is {}",
@@ -83,7 +83,7 @@ impl Emulator {
         }
         step.done();
         Ok(Self {
-            _running: running,
+            _process: process,
             endpoint,
         })
     }

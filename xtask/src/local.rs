@@ -88,7 +88,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     if arguments.once {
         return Ok(());
     }
-    let _known = Known::tell(workspace, &system.stack)?;
+    let _file = StackFile::write(workspace, &system.stack)?;
     offer(workspace, &system, &printer, &subscriber).await?;
     loop {
         for notification in subscriber.receive().await? {
@@ -98,17 +98,17 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
 }
 
 /// The file that tells others about a running system. It goes when the system does.
-struct Known(PathBuf);
+struct StackFile(PathBuf);
 
-impl Known {
-    fn tell(workspace: &Workspace, stack: &Stack) -> Result<Self> {
+impl StackFile {
+    fn write(workspace: &Workspace, stack: &Stack) -> Result<Self> {
         let path = workspace.running_stack();
         stack.write(&path)?;
         Ok(Self(path))
     }
 }
 
-impl Drop for Known {
+impl Drop for StackFile {
     fn drop(&mut self) {
         // Without the file there is nothing left to do; with it, the next start overwrites it.
         let _ = std::fs::remove_file(&self.0);

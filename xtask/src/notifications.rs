@@ -28,8 +28,8 @@ impl Subscriber {
             .as_str()
             .context("a queue without a URL")?
             .to_owned();
-        let wanted = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
-        let attributes = aws.sqs("GetQueueAttributes", &wanted).await?;
+        let request = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
+        let attributes = aws.sqs("GetQueueAttributes", &request).await?;
         let arn = attributes["Attributes"]["QueueArn"]
             .as_str()
             .context("a queue without an ARN")?
@@ -82,8 +82,8 @@ impl Subscriber {
         let mut notifications = Vec::new();
         for message in received["Messages"].as_array().into_iter().flatten() {
             notifications.push(Notification::read(message)?);
-            let done = json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
-            self.aws.sqs("DeleteMessage", &done).await?;
+            let handle = json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
+            self.aws.sqs("DeleteMessage", &handle).await?;
         }
         Ok(notifications)
     }

@@ -29,7 +29,7 @@ pub struct Program {
 
 /// A program that runs. Dropping it ends it, and everything that it started.
 #[derive(Debug)]
-pub struct Running {
+pub struct Process {
     name: String,
     /// Held apart from the child: waiting for a child closes its standard input first.
     lifeline: Option<ChildStdin>,
@@ -124,12 +124,12 @@ impl Program {
     /// Runs it to its end, with its output going into a file, and fails with the end of that if it fails.
     pub async fn run_into(mut self, log: &Path) -> Result<()> {
         self.output_into(log)?;
-        let mut running = self.start()?;
-        let status = running.child.wait().await?;
+        let mut process = self.start()?;
+        let status = process.child.wait().await?;
         ensure!(
             status.success(),
             "`{}` failed\n\n{}\n(all of it: {})",
-            running.name,
+            process.name,
             tail(log),
             log.display()
         );
@@ -142,8 +142,8 @@ impl Program {
         use std::io::Write;
         let mut file = create(log)?;
         self.command.stdout(file.try_clone()?).stderr(Stdio::piped());
-        let mut running = self.start()?;
-        let mut errors = running.child.stderr.take().context("no standard error")?;
+        let mut process = self.start()?;
+        let mut errors = process.child.stderr.take().context("no standard error")?;
         let (mut buffer, mut line) = ([0; 4096], Vec::new());
         loop {
             let read = errors.read(&mut buffer).await?;
@@ -161,11 +161,11 @@ impl Program {
                 }
             }
         }
-        let status = running.child.wait().await?;
+        let status = process.child.wait().await?;
         ensure!(
             status.success(),
             "`{}` failed\n\n{}\n(all of it: {})",
-            running.name,
+            process.name,
             tail(log),
             log.display()
         );
@@ -173,7 +173,7 @@ impl Program {
     }
 
     /// Starts it, with its output going into a file.
-    pub fn start_into(mut self, log: &Path) -> Result<Running> {
+    pub fn start_into(mut self, log: &Path) -> Result<Process> {
         self.output_into(log)?;
         self.start()
     }
@@ -184,12 +184,12 @@ impl Program {
         Ok(())
     }
 
-    fn start(mut self) -> Result<Running> {
+    fn start(mut self) -> Result<Process> {
         let mut child = self
             .command
             .spawn()
             .with_context(|| format!("can't start `{}`", self.name))?;
-        Ok(Running {
+        Ok(Process {
             name: self.name,
             lifeline: child.stdin.take(),
             child,
@@ -197,7 +197,7 @@ impl Program {
     }
 }
 
-impl Running {
+impl Process {
     /// Fails if it has ended, with the end of its log.
     pub fn check(&mut self, log: &Path) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
@@ -212,7 +212,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
         drop(self.lifeline.take());
         let started = Instant::now();
@@ -264,11 +264,11 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         // A grandchild, in the background, that holds a connection for as long as it lives.
         let hold = format!("import socket, time; s = socket.create_connection(('127.0.0.1', {port})); time.sleep(600)");
-        let running = shell(&format!("python3 -c \"{hold}\" & wait"))
+        let process = shell(&format!("python3 -c \"{hold}\" & wait"))
             .start_into(&folder.path().join("log"))
             .unwrap();
         let (mut connection, _) = listener.accept().await.unwrap();
-        drop(running);
+        drop(process);
         assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
     }
 

@@ -40,11 +40,11 @@ enum Platform {
 /// When there is none; the text says what to install.
 pub fn find() -> Result<PathBuf> {
     let platform = Platform::here();
-    let found: Vec<PathBuf> = NAMES.iter().filter_map(|name| on_path(name)).collect();
-    let Some(first) = found.first() else {
+    let pythons: Vec<PathBuf> = NAMES.iter().filter_map(|name| on_path(name)).collect();
+    let Some(first) = pythons.first() else {
         bail!("Python 3 isn't on PATH. Install it with\n\n    {}\n", platform.python());
     };
-    let Some(python) = found.iter().find_map(|python| probe(python, platform).ok()) else {
+    let Some(python) = pythons.iter().find_map(|python| probe(python, platform).ok()) else {
         return probe(first, platform);
     };
     if ["cc", "gcc", "clang"].iter().all(|name| on_path(name).is_none()) {

@@ -32,8 +32,8 @@ pub struct Arguments {
 /// What has been found so far.
 #[derive(Debug, Default)]
 struct Findings {
-    passed: u64,
-    failed: Vec<String>,
+    passes: u64,
+    failures: Vec<String>,
 }
 
 impl Findings {
@@ -41,11 +41,11 @@ impl Findings {
     fn check(&mut self, step: Step, result: Result<()>) {
         match result {
             Ok(()) => {
-                self.passed += 1;
+                self.passes += 1;
                 step.done();
             }
             Err(error) => {
-                self.failed.push(step.title().to_owned());
+                self.failures.push(step.title().to_owned());
                 step.failed();
                 progress::failure(&error);
             }
@@ -78,12 +78,12 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     run.test(&mut findings, system.as_ref(), &arguments.filter).await?;
     drop(system);
 
-    let Findings { passed, failed } = findings;
-    for title in &failed {
+    let Findings { passes, failures } = findings;
+    for title in &failures {
         anstream::println!("failed: {title}");
     }
-    anstream::println!("{passed} passed, {} failed", failed.len());
-    ensure!(failed.is_empty(), "not everything holds");
+    anstream::println!("{passes} passed, {} failed", failures.len());
+    ensure!(failures.is_empty(), "not everything holds");
     Ok(())
 }
 
@@ -179,16 +179,16 @@ impl Run<'_> {
             system.stack.write(&stack)?;
             nextest = nextest.env(STACK_VARIABLE, stack);
         }
-        let ran = nextest.run_watching(&log, |output| anstream::eprint!("{output}")).await;
+        let result = nextest.run_watching(&log, |output| anstream::eprint!("{output}")).await;
         match Summary::read(&log) {
             Some(summary) => {
-                findings.passed += summary.passed;
-                findings.failed.extend(summary.failed);
+                findings.passes += summary.passes;
+                findings.failures.extend(summary.failures);
             }
-            None => findings.failed.push("The tests".to_owned()),
+            None => findings.failures.push("The tests".to_owned()),
         }
-        if let (Err(error), true) = (ran, findings.failed.is_empty()) {
-            findings.failed.push("The tests".to_owned());
+        if let (Err(error), true) = (result, findings.failures.is_empty()) {
+            findings.failures.push("The tests".to_owned());
             progress::failure(&error);
         }
         Ok(())
@@ -198,8 +198,8 @@ impl Run<'_> {
 /// What nextest says at its end.
 #[derive(Debug, PartialEq, Eq)]
 struct Summary {
-    passed: u64,
-    failed: Vec<String>,
+    passes: u64,
+    failures: Vec<String>,
 }
 
 impl Summary {
@@ -213,9 +213,9 @@ impl Summary {
         let (_, end) = text.rsplit_once("Summary [")?;
         let (summary, names) = end.split_once('\n').unwrap_or((end, ""));
         let (_, counts) = summary.split_once("run: ")?;
-        let passed = counts.split(" passed").next()?.trim().parse().ok()?;
+        let passes = counts.split(" passed").next()?.trim().parse().ok()?;
         let bad = ["FAIL", "TIMEOUT", "SIGABRT", "SIGSEGV", "ABORT", "LEAK-FAIL"];
-        let failed = names.lines().filter_map(|line| {
+        let failures = names.lines().filter_map(|line| {
             let (status, test) = line.trim().split_once(" [")?;
             let (_, test) = test.split_once("] ")?;
             bad.iter()
@@ -223,8 +223,8 @@ impl Summary {
                 .then(|| test.trim().to_owned())
         });
         Some(Self {
-            passed,
-            failed: failed.collect(),
+            passes,
+            failures: failures.collect(),
         })
     }
 }
@@ -239,14 +239,14 @@ mod tests {
         assert_eq!(
             Summary::parse(good),
             Some(Summary {
-                passed: 2,
-                failed: vec![]
+                passes: 2,
+                failures: vec![]
             })
         );
         let bad = "     Summary [   1.204s] 9 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 0 skipped\n\
                    \u{1b}[31m        FAIL\u{1b}[0m [   0.018s] (1/9) xtask a::b\n     TIMEOUT [  60.018s] (2/9) xtask c::d\n";
-        let failed = vec!["(1/9) xtask a::b".to_owned(), "(2/9) xtask c::d".to_owned()];
-        assert_eq!(Summary::parse(bad), Some(Summary { passed: 7, failed }));
+        let failures = vec!["(1/9) xtask a::b".to_owned(), "(2/9) xtask c::d".to_owned()];
+        assert_eq!(Summary::parse(bad), Some(Summary { passes: 7, failures }));
         assert_eq!(Summary::parse("error: could not compile"), None);
     }
 }

@@ -111,8 +111,8 @@ impl Tools {
             .args([environment]);
         make.run_into(&log).await?;
         step.at(&format!("{packages} packages from PyPI, once"));
-        let wanted = environment.join("wanted.txt");
-        std::fs::write(&wanted, requirements)?;
+        let list = environment.join("wanted.txt");
+        std::fs::write(&list, requirements)?;
         // The list is complete, so there is nothing to resolve.
         let pip = Program::new(&self.python, environment.join("bin/python"))
             .args([
@@ -124,9 +124,9 @@ impl Tools {
                 "--no-deps",
                 "--requirement",
             ])
-            .arg(&wanted);
+            .arg(&list);
         pip.run_into(&log).await?;
-        std::fs::rename(&wanted, &stamp).with_context(|| format!("can't write {}", stamp.display()))?;
+        std::fs::rename(&list, &stamp).with_context(|| format!("can't write {}", stamp.display()))?;
         step.done();
         Ok(())
     }

@@ -23,7 +23,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub fn spawn(mut command: Command) -> io::Result<Self> {
+    pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -50,8 +50,8 @@ impl Process {
                     Err(error) => Err(error),
                 },
             };
-            let told = status.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string());
-            end.send_replace(Some(told));
+            let description = status.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string());
+            end.send_replace(Some(description));
         });
         Ok(Self {
             pid,
@@ -64,33 +64,33 @@ impl Process {
     }
 
     /// Waits for the end, and says how it was.
-    pub async fn ended(&self) -> String {
+    pub(super) async fn ended(&self) -> String {
         match self.ended.clone().wait_for(Option::is_some).await {
             Ok(status) => status.clone().unwrap_or_default(),
             Err(_) => "gone".to_owned(),
         }
     }
 
-    pub async fn kill(&self) {
+    pub(super) async fn kill(&self) {
         self.kill.notify_one();
         self.ended().await;
     }
 
-    pub fn is_running(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.ended.borrow().is_none()
     }
 
-    pub fn output(&self) -> String {
+    pub(super) fn output(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
     /// Waits until all that the process has written is in `output`.
-    pub async fn output_closed(&self) {
+    pub(super) async fn output_closed(&self) {
         // An error means that the readers are gone, which is as good.
         let _ = self.readers.clone().wait_for(|open| *open == 0).await;
     }
 
-    pub fn peak_memory(&self) -> Result<u64> {
+    pub(super) fn peak_memory(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let kib = status
             .lines()
@@ -98,7 +98,7 @@ impl Process {
         Ok(kib.context("no VmHWM: has the process ended?")?.trim().parse::<u64>()? * 1024)
     }
 
-    pub fn cpu_time(&self) -> Result<Duration> {
+    pub(super) fn cpu_time(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.pid))? {
             // A thread may end while we look.

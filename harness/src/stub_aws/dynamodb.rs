@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Said, Service};
+use super::{Service, StubResponse};
 use expression::{all_used, project};
 pub use item::{Item, item, plain};
 pub use table::{IndexSchema, KeyAttribute, KeySchema, Projection, Table, TableSchema};
@@ -75,7 +75,7 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-pub(super) fn work(database: &mut Database, action: &str, body: &[u8]) -> Said {
+pub(super) fn work(database: &mut Database, action: &str, body: &[u8]) -> StubResponse {
     let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return refuse("SerializationException", &error.to_string()),
@@ -90,7 +90,7 @@ pub(super) fn work(database: &mut Database, action: &str, body: &[u8]) -> Said {
     })
 }
 
-fn one_table(database: &mut Database, action: &str, request: &Value) -> Result<Said> {
+fn one_table(database: &mut Database, action: &str, request: &Value) -> Result<StubResponse> {
     all_used(request)?;
     let table = database.table(name_of_table(request)?)?;
     match action {
@@ -108,15 +108,15 @@ fn name_of_table(request: &Value) -> Result<&str> {
     request["TableName"].as_str().context("the request names no table")
 }
 
-fn refuse(kind: &str, message: &str) -> Said {
-    Said::error(Service::DynamoDb, 400, kind, message)
+fn refuse(kind: &str, message: &str) -> StubResponse {
+    StubResponse::error(Service::DynamoDb, 400, kind, message)
 }
 
-fn get(table: &Table, request: &Value) -> Result<Said> {
+fn get(table: &Table, request: &Value) -> Result<StubResponse> {
     let key = table.schema.key.exactly(&request["Key"])?;
     Ok(match table.items.get(&key) {
-        Some(item) => Said::json(&json!({"Item": shown(item, request)?})),
-        None => Said::json(&json!({})),
+        Some(item) => StubResponse::json(&json!({"Item": shown(item, request)?})),
+        None => StubResponse::json(&json!({})),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Said, Service};
+use super::{Service, StubResponse};
 use crate::fixtures::SigningKey;
 
 /// A version of the secret.
@@ -33,10 +33,10 @@ impl Secrets {
     }
 }
 
-pub(super) fn work(secrets: &Secrets, action: &str, body: &[u8]) -> Said {
+pub(super) fn work(secrets: &Secrets, action: &str, body: &[u8]) -> StubResponse {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     if action != "GetSecretValue" {
-        return Said::error(
+        return StubResponse::error(
             Service::SecretsManager,
             400,
             "UnknownOperationException",
@@ -47,12 +47,12 @@ pub(super) fn work(secrets: &Secrets, action: &str, body: &[u8]) -> Said {
     let mut staged = staged
         .into_iter()
         .filter_map(|(version, stage)| Some((version.as_ref()?, stage)));
-    let found = match (request["VersionId"].as_str(), request["VersionStage"].as_str()) {
+    let version = match (request["VersionId"].as_str(), request["VersionStage"].as_str()) {
         (Some(id), _) => staged.find(|(version, _)| version.id == id),
-        (None, stage) => staged.find(|(_, known)| *known == stage.unwrap_or("AWSCURRENT")),
+        (None, stage) => staged.find(|(_, other)| *other == stage.unwrap_or("AWSCURRENT")),
     };
-    match found {
-        Some((version, stage)) => Said::json(&json!({
+    match version {
+        Some((version, stage)) => StubResponse::json(&json!({
             "ARN": request["SecretId"],
             "Name": "callback-key",
             "CreatedDate": 1_795_000_000.0,
@@ -60,7 +60,7 @@ pub(super) fn work(secrets: &Secrets, action: &str, body: &[u8]) -> Said {
             "SecretString": version.secret,
             "VersionStages": [stage],
         })),
-        None => Said::error(
+        None => StubResponse::error(
             Service::SecretsManager,
             400,
             "ResourceNotFoundException",

@@ -2,54 +2,54 @@
 
 use std::collections::BTreeMap;
 
-use super::{Said, Service, State, form};
+use super::{Service, State, StubResponse, form};
 
 /// SNS's limit of a message with its attributes.
 const MESSAGE_LIMIT: usize = 256 * 1024;
 
 /// A message that SNS accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Published {
+pub struct TopicMessage {
     /// The topic's ARN.
     pub topic: String,
     /// The message's text.
-    pub message: String,
+    pub text: String,
     /// Its attributes: data type and value.
     pub attributes: BTreeMap<String, (String, String)>,
     /// `MessageStructure`, where one was given.
     pub structure: Option<String>,
 }
 
-pub(super) fn work(state: &mut State, action: &str, body: &[u8]) -> Said {
+pub(super) fn work(state: &mut State, action: &str, body: &[u8]) -> StubResponse {
     if action != "Publish" {
-        return Said::error(Service::Sns, 400, "InvalidAction", "the stub only knows Publish");
+        return StubResponse::error(Service::Sns, 400, "InvalidAction", "the stub only knows Publish");
     }
     // A benchmark doesn't measure how long the stub reads.
     if !state.forgetful {
-        let published = read(body);
-        if let Some(fault) = fault(&published) {
-            return Said::error(Service::Sns, 400, "InvalidParameter", &fault);
+        let message = read(body);
+        if let Some(fault) = fault(&message) {
+            return StubResponse::error(Service::Sns, 400, "InvalidParameter", &fault);
         }
-        state.published.push(published);
+        state.topic.push(message);
     }
-    let (message, request) = (state.fresh_id(), state.fresh_id());
+    let (message_id, request_id) = (state.fresh_id(), state.fresh_id());
     let body = format!(
-        r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>{message}</MessageId></PublishResult><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></PublishResponse>"#
+        r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>{message_id}</MessageId></PublishResult><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></PublishResponse>"#
     );
-    Said {
+    StubResponse {
         status: 200,
         body: body.into_bytes(),
     }
 }
 
-fn read(body: &[u8]) -> Published {
-    let mut published = Published::default();
+fn read(body: &[u8]) -> TopicMessage {
+    let mut message = TopicMessage::default();
     let mut attributes: BTreeMap<String, (String, String, String)> = BTreeMap::new();
-    for (name, value) in form(body) {
+    for (name, value) in form::pairs(body) {
         match name.as_str() {
-            "TopicArn" => published.topic = value,
-            "Message" => published.message = value,
-            "MessageStructure" => published.structure = Some(value),
+            "TopicArn" => message.topic = value,
+            "Message" => message.text = value,
+            "MessageStructure" => message.structure = Some(value),
             _ => {
                 let Some((entry, part)) = name
                     .strip_prefix("MessageAttributes.entry.")
@@ -67,27 +67,27 @@ fn read(body: &[u8]) -> Published {
             }
         }
     }
-    published.attributes = attributes
+    message.attributes = attributes
         .into_values()
         .map(|(name, kind, value)| (name, (kind, value)))
         .collect();
-    published
+    message
 }
 
 /// What SNS would refuse about it.
-fn fault(published: &Published) -> Option<String> {
-    let attributes = &published.attributes;
+fn fault(message: &TopicMessage) -> Option<String> {
+    let attributes = &message.attributes;
     let size: usize = attributes
         .iter()
         .map(|(name, (kind, value))| name.len() + kind.len() + value.len())
         .sum();
-    if published.topic.is_empty() {
+    if message.topic.is_empty() {
         Some("Invalid parameter: TopicArn".to_owned())
-    } else if published.message.is_empty() {
+    } else if message.text.is_empty() {
         Some("Invalid parameter: Empty message".to_owned())
-    } else if published.message.len() + size > MESSAGE_LIMIT {
+    } else if message.text.len() + size > MESSAGE_LIMIT {
         Some("Invalid parameter: Message too long".to_owned())
-    } else if !published.message.chars().all(allowed_in_xml) {
+    } else if !message.text.chars().all(allowed_in_xml) {
         Some("Invalid parameter: Message Reason: Invalid character".to_owned())
     } else {
         attributes.iter().find_map(|(name, (kind, value))| {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Said, Service, State};
+use super::{Service, State, StubResponse};
 
 /// SQS's limit of a message with its attributes.
 const MESSAGE_LIMIT: usize = 1024 * 1024;
 
 /// A message that a queue accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
+pub struct QueueMessage {
     /// The queue's URL.
     pub queue: String,
     /// The message's text.
@@ -22,21 +22,21 @@ pub struct Queued {
     pub delay_seconds: Option<i64>,
 }
 
-/// Deletions and changes of visibility need nothing but an answer: [`super::StubAws::received`] tells them.
-pub(super) fn work(state: &mut State, action: &str, body: &[u8]) -> Said {
+/// Deletions and changes of visibility need nothing but an answer: [`super::StubAws::calls`] tells them.
+pub(super) fn work(state: &mut State, action: &str, body: &[u8]) -> StubResponse {
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
-        return Said::error(Service::Sqs, 400, "SerializationException", "not JSON");
+        return StubResponse::error(Service::Sqs, 400, "SerializationException", "not JSON");
     };
     match action {
         "SendMessage" => match send(state, &request, &request["QueueUrl"]) {
-            Ok(answer) => Said::json(&answer),
-            Err((code, message)) => Said::error(Service::Sqs, 400, code, message),
+            Ok(answer) => StubResponse::json(&answer),
+            Err((code, message)) => StubResponse::error(Service::Sqs, 400, code, message),
         },
         "SendMessageBatch" => batch(&request, |entry| send(state, entry, &request["QueueUrl"])),
-        "DeleteMessage" | "ChangeMessageVisibility" => Said::json(&json!({})),
+        "DeleteMessage" | "ChangeMessageVisibility" => StubResponse::json(&json!({})),
         "DeleteMessageBatch" | "ChangeMessageVisibilityBatch" => batch(&request, |_| Ok(json!({}))),
-        "ReceiveMessage" => Said::json(&json!({})),
-        _ => Said::error(
+        "ReceiveMessage" => StubResponse::json(&json!({})),
+        _ => StubResponse::error(
             Service::Sqs,
             400,
             "InvalidAction",
@@ -47,7 +47,7 @@ pub(super) fn work(state: &mut State, action: &str, body: &[u8]) -> Said {
 
 type Fault = (&'static str, &'static str);
 
-fn batch(request: &Value, mut each: impl FnMut(&Value) -> Result<Value, Fault>) -> Said {
+fn batch(request: &Value, mut each: impl FnMut(&Value) -> Result<Value, Fault>) -> StubResponse {
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in request["Entries"].as_array().into_iter().flatten() {
         match each(entry) {
@@ -60,7 +60,7 @@ fn batch(request: &Value, mut each: impl FnMut(&Value) -> Result<Value, Fault>) 
             }
         }
     }
-    Said::json(&json!({"Successful": successful, "Failed": failed}))
+    StubResponse::json(&json!({"Successful": successful, "Failed": failed}))
 }
 
 fn send(state: &mut State, message: &Value, queue: &Value) -> Result<Value, Fault> {
@@ -103,7 +103,7 @@ fn send(state: &mut State, message: &Value, queue: &Value) -> Result<Value, Faul
         return Err(("InvalidMessageContents", "Invalid characters found."));
     }
     if !state.forgetful {
-        state.queued.push(Queued {
+        state.queues.push(QueueMessage {
             queue: queue.as_str().unwrap_or_default().to_owned(),
             body: body.to_owned(),
             attributes,

@@ -66,7 +66,7 @@ impl Node {
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         self.pairs()
             .iter()
-            .find_map(|(known, value)| (known == name).then_some(value))
+            .find_map(|(other, value)| (other == name).then_some(value))
     }
 
     /// What lies at the end of a path of names.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
 use printbell_harness::fixtures::{FALLBACK_QUEUE, KEY, TOPIC};
-use printbell_harness::runtime_api::HttpAnswer;
-use printbell_harness::stub_aws::{Behaviour, Queued, Service};
+use printbell_harness::runtime_api::HttpResponse;
+use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service};
 use printbell_harness::{http_event, queue_event};
 use serde_json::json;
 
@@ -47,9 +47,9 @@ struct Cell {
     sns: Fault,
     sqs: Fault,
     keys: Fault,
-    calls: Vec<(HttpAnswer, Duration)>,
+    calls: Vec<(HttpResponse, Duration)>,
     published: usize,
-    queued: Vec<Queued>,
+    queued: Vec<QueueMessage>,
 }
 
 async fn run(sns: Fault, sqs: Fault, keys: Fault) -> Cell {
@@ -77,7 +77,7 @@ async fn run(sns: Fault, sqs: Fault, keys: Fault) -> Cell {
     assert!(queued.iter().all(|message| message.queue == FALLBACK_QUEUE));
     // What was published or queued is what was sent, under the id that was answered.
     let finished = queued.iter().filter(|message| kind(message) == "notification");
-    let texts = published.iter().map(|message| &message.message);
+    let texts = published.iter().map(|message| &message.text);
     for event in texts
         .chain(finished.map(|message| &message.body))
         .map(|text| event(text))
@@ -97,7 +97,7 @@ async fn run(sns: Fault, sqs: Fault, keys: Fault) -> Cell {
     }
 }
 
-fn kind(queued: &Queued) -> &str {
+fn kind(queued: &QueueMessage) -> &str {
     &queued.attributes["printbell"].1
 }
 
@@ -189,7 +189,7 @@ async fn every_notification_is_answered_in_time_and_is_where_it_should_be() {
 }
 
 /// The second half of the way: redrive, once all is well again.
-async fn everything_that_waited_is_published_later(waited: &[&Queued], mut ids: Vec<String>) {
+async fn everything_that_waited_is_published_later(waited: &[&QueueMessage], mut ids: Vec<String>) {
     let aws = aws().await;
     let redrive = launch("redrive", &aws).start().await.unwrap();
     for batch in waited.chunks(10) {
@@ -198,7 +198,7 @@ async fn everything_that_waited_is_published_later(waited: &[&Queued], mut ids: 
         assert_eq!(answer.json().unwrap(), json!({"batchItemFailures": []}));
     }
     let id = |text: &str| event(text)["id"].as_str().unwrap_or_default().to_owned();
-    let mut published: Vec<_> = aws.published().iter().map(|message| id(&message.message)).collect();
+    let mut published: Vec<_> = aws.published().iter().map(|message| id(&message.text)).collect();
     published.sort();
     ids.sort();
     assert_eq!(published, ids);

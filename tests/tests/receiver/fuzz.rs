@@ -3,7 +3,7 @@
 
 use printbell_harness::fixtures::KEY;
 use printbell_harness::http_event;
-use printbell_harness::runtime_api::Outcome;
+use printbell_harness::runtime_api::Completion;
 use printbell_webhook::request::Request;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -57,9 +57,9 @@ async fn no_event_ends_the_process_or_gets_published_without_a_token() {
         if !is_event {
             malformed += 1;
             assert!(
-                matches!(call.outcome, Outcome::Failed(_)),
+                matches!(call.completion, Completion::Failed(_)),
                 "{event}: {:?}",
-                call.outcome
+                call.completion
             );
             assert!(published.is_empty() && queued.is_empty());
             continue;

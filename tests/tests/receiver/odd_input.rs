@@ -45,7 +45,7 @@ async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str
     match (fate, places) {
         (Published(data), ([message], [])) => {
             assert_eq!(message.topic, TOPIC);
-            let (_, published) = message.message.split_once(r#","data":"#).unwrap();
+            let (_, published) = message.text.split_once(r#","data":"#).unwrap();
             let published = published.strip_suffix('}').unwrap();
             assert!(published == data, "{what}: {}", shortened(published));
         }

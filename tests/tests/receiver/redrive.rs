@@ -2,12 +2,12 @@
 
 use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY};
 use printbell_harness::queue_event;
-use printbell_harness::stub_aws::{Behaviour, Queued, Received, Service, StubAws};
+use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service, ServiceCall, StubAws};
 use serde_json::Value;
 
 use crate::stage::{aws, launch, receiver, send};
 
-async fn redrive(aws: &StubAws, waiting: &[Queued], receives: u32) -> Vec<Value> {
+async fn redrive(aws: &StubAws, waiting: &[QueueMessage], receives: u32) -> Vec<Value> {
     let function = launch("redrive", aws).start().await.unwrap();
     let event = queue_event::batch(waiting, receives);
     let answer = function.call(event.to_string()).await.json().unwrap();
@@ -20,7 +20,7 @@ async fn redrive(aws: &StubAws, waiting: &[Queued], receives: u32) -> Vec<Value>
 }
 
 /// What the receiver queues for a callback while this service is broken.
-async fn queued_while(broken: Service, query: &str, body: &str) -> Vec<Queued> {
+async fn queued_while(broken: Service, query: &str, body: &str) -> Vec<QueueMessage> {
     let aws = aws().await;
     aws.set(broken, Behaviour::Status500);
     let function = receiver(&aws).await;
@@ -35,9 +35,9 @@ async fn while_sns_fails_messages_come_back_after_growing_pauses() {
     aws.set(Service::Sns, Behaviour::Status500);
     for (receives, between) in [(1, 4..=6), (4, 32..=48), (200, 480..=720)] {
         assert_eq!(redrive(&aws, &waiting, receives).await, ["0"]);
-        let put_off = |received: &Received| received.action == "ChangeMessageVisibility";
-        let request = aws.received().into_iter().rfind(put_off).unwrap();
-        let request: Value = serde_json::from_slice(&request.body).unwrap();
+        let put_off = |call: &ServiceCall| call.action == "ChangeMessageVisibility";
+        let call = aws.calls().into_iter().rfind(put_off).unwrap();
+        let request: Value = serde_json::from_slice(&call.body).unwrap();
         assert_eq!(request["QueueUrl"], FALLBACK_QUEUE);
         assert_eq!(request["ReceiptHandle"], "receipt of 0");
         let seconds = request["VisibilityTimeout"].as_i64().unwrap();
@@ -74,7 +74,7 @@ async fn a_redrive_of_the_dead_letter_queue_doesn_t_go_in_circles() {
     assert_eq!(send(&function, &KEY.query(), "not JSON").await.status, 200);
     let (_, quarantined) = aws.drain();
     assert_eq!(quarantined[0].queue, DEAD_LETTER_QUEUE);
-    let stray = Queued {
+    let stray = QueueMessage {
         queue: FALLBACK_QUEUE.to_owned(),
         body: "put here by hand".to_owned(),
         attributes: Default::default(),
@@ -89,7 +89,8 @@ async fn a_redrive_of_the_dead_letter_queue_doesn_t_go_in_circles() {
         let (published, again) = aws.drain();
         assert!(published.is_empty());
         assert!(again.iter().all(|message| message.queue == DEAD_LETTER_QUEUE));
-        let bodies = |messages: &[Queued]| messages.iter().map(|message| message.body.clone()).collect::<Vec<_>>();
+        let bodies =
+            |messages: &[QueueMessage]| messages.iter().map(|message| message.body.clone()).collect::<Vec<_>>();
         assert_eq!(bodies(&again), bodies(&waiting));
         waiting = again;
     }

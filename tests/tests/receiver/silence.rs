@@ -41,16 +41,16 @@ async fn whatever_goes_wrong_no_secret_is_logged_or_answered() {
             let aws = aws().await;
             aws.set(broken, how);
             let function = receiver(&aws).await;
-            let mut told = String::new();
+            let mut text = String::new();
             for body in [BODY, "the-user-s-secret", r#"{"SecretKey":"the-user-s-secret""#] {
                 // Where the queue is broken, this takes its eight seconds.
                 if broken != Service::Sqs || body == BODY {
-                    told += &send(&function, &query, body).await.raw.to_string();
+                    text += &send(&function, &query, body).await.raw.to_string();
                 }
             }
-            told += &function.output();
+            text += &function.output();
             for secret in secrets {
-                assert!(!told.contains(secret), "{broken:?} {how:?}: {told}");
+                assert!(!text.contains(secret), "{broken:?} {how:?}: {text}");
             }
         }
     }

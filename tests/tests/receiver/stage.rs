@@ -2,7 +2,7 @@
 
 use printbell_harness::fixtures::KEY;
 use printbell_harness::http_event;
-use printbell_harness::runtime_api::{Function, HttpAnswer, Launch};
+use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
 use printbell_harness::stub_aws::StubAws;
 use serde_json::Value;
 
@@ -24,19 +24,19 @@ pub async fn receiver(aws: &StubAws) -> Function {
 }
 
 /// What a callback is answered.
-pub async fn send(function: &Function, query: &str, body: &str) -> HttpAnswer {
+pub async fn send(function: &Function, query: &str, body: &str) -> HttpResponse {
     call(function, &http_event::callback(query, body)).await
 }
 
 /// What an event is answered; it must be answered.
-pub async fn call(function: &Function, event: &Value) -> HttpAnswer {
+pub async fn call(function: &Function, event: &Value) -> HttpResponse {
     let call = function.call(event.to_string()).await;
     call.http()
         .unwrap_or_else(|error| panic!("{error:#}\n{}", function.output()))
 }
 
 /// The event's id, as the answer tells it.
-pub fn id(answer: &HttpAnswer) -> String {
+pub fn id(answer: &HttpResponse) -> String {
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     body["id"].as_str().unwrap_or_default().to_owned()
 }

@@ -1,7 +1,7 @@
 //! The registrations contract, route by route.
 
 use printbell_harness::stub_aws::{Behaviour, Service};
-use printbell_harness::stub_octoeverywhere::Outcome;
+use printbell_harness::stub_octoeverywhere::AppBehaviour;
 use serde_json::json;
 
 use crate::world::{DAY, TOKEN, World};
@@ -61,20 +61,20 @@ async fn an_update_replaces_everything_but_a_token_that_it_leaves_out() {
 
 #[tokio::test]
 async fn what_octoeverywhere_can_not_take_now_is_stored_and_renew_carries_on() {
-    for outcome in [
-        Outcome::Status(503),
-        Outcome::Status(605),
-        Outcome::Status(602),
-        Outcome::LostAnswer,
+    for behaviour in [
+        AppBehaviour::Status(503),
+        AppBehaviour::Status(605),
+        AppBehaviour::Status(602),
+        AppBehaviour::LostAnswer,
     ] {
         let mut world = World::new().await;
-        world.octoeverywhere.set_outcome(outcome);
+        world.octoeverywhere.set_behaviour(behaviour);
         let answer = world.put("p1", json!({"appToken": TOKEN, "eventTypes": [7]})).await;
         let shown = World::body(&answer);
         assert_eq!(
             (answer.status, &shown["attempts"]),
             (202, &json!(1)),
-            "{outcome:?} {shown}"
+            "{behaviour:?} {shown}"
         );
         assert!(
             shown["lastError"]["message"].is_string() && shown["nextAttemptAt"].is_string(),
@@ -82,7 +82,7 @@ async fn what_octoeverywhere_can_not_take_now_is_stored_and_renew_carries_on() {
         );
         world.everyone_gets(200);
         world.advance(2 * DAY).await;
-        assert_eq!(world.run().await["renewed"], 1, "{outcome:?}");
+        assert_eq!(world.run().await["renewed"], 1, "{behaviour:?}");
         assert_eq!(World::body(&world.get("p1").await)["status"], "active");
         assert_eq!(
             world.octoeverywhere.webhook(TOKEN).unwrap()["InclusiveEventTypesFilter"],
@@ -109,7 +109,7 @@ async fn a_refused_update_leaves_the_old_values_and_has_them_confirmed() {
     world.put("p1", json!({"appToken": TOKEN, "eventTypes": [1]})).await;
     world
         .octoeverywhere
-        .set_outcome_for("wrong-token", Outcome::Status(606));
+        .set_behaviour_for("wrong-token", AppBehaviour::Status(606));
     let answer = world
         .put("p1", json!({"appToken": "wrong-token", "eventTypes": [2]}))
         .await;

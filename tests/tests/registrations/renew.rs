@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use printbell_harness::fixtures;
-use printbell_harness::runtime_api::Outcome as Ended;
+use printbell_harness::runtime_api::Completion;
 use printbell_harness::stub_aws::{Behaviour, Service};
-use printbell_harness::stub_octoeverywhere::Outcome;
+use printbell_harness::stub_octoeverywhere::AppBehaviour;
 use serde_json::{Value, json};
 
 use crate::world::{DAY, TOKEN, World, launch};
@@ -66,8 +66,8 @@ async fn a_run_renews_what_is_due_and_nothing_else() {
         (&report["due"], &report["renewed"], &report["leftOver"]),
         (&json!(2), &json!(2), &json!(0))
     );
-    let left = report["secondsToNearestExpiry"].as_i64().unwrap();
-    assert!((180 * DAY - 60..=180 * DAY).contains(&left), "{left}");
+    let nearest = report["secondsToNearestExpiry"].as_i64().unwrap();
+    assert!((180 * DAY - 60..=180 * DAY).contains(&nearest), "{nearest}");
     assert_eq!(world.calls(), 2);
     assert_eq!(world.octoeverywhere.webhook(&format!("{TOKEN}-p1")), before);
     let report = world.run().await;
@@ -137,13 +137,21 @@ async fn a_bad_row_is_reported_and_costs_no_other_row_its_renewal() {
 
 #[tokio::test]
 async fn a_failing_service_stops_the_run_and_the_rest_stays_due() {
-    for outcome in [Outcome::Status(500), Outcome::Status(600), Outcome::Refused] {
+    for behaviour in [
+        AppBehaviour::Status(500),
+        AppBehaviour::Status(600),
+        AppBehaviour::Refused,
+    ] {
         let world = World::new().await;
         world.due(200);
-        world.octoeverywhere.set_outcome(outcome);
+        world.octoeverywhere.set_behaviour(behaviour);
         let report = world.run().await;
-        assert_eq!(report["stopped"], "failing", "{outcome:?}");
-        assert!((20..20 + 32).contains(&world.calls()), "{outcome:?}: {}", world.calls());
+        assert_eq!(report["stopped"], "failing", "{behaviour:?}");
+        assert!(
+            (20..20 + 32).contains(&world.calls()),
+            "{behaviour:?}: {}",
+            world.calls()
+        );
         let figure = |name: &str| report[name].as_u64().unwrap();
         assert_eq!(
             (figure("due"), figure("temporary") + figure("leftOver")),
@@ -152,7 +160,7 @@ async fn a_failing_service_stops_the_run_and_the_rest_stays_due() {
         );
         world.everyone_gets(200);
         let report = world.run().await;
-        assert_eq!(report["renewed"], figure("leftOver"), "{outcome:?} {report}");
+        assert_eq!(report["renewed"], figure("leftOver"), "{behaviour:?} {report}");
     }
 }
 
@@ -175,7 +183,7 @@ async fn a_registration_s_own_trouble_does_not_stop_the_run() {
 async fn a_service_that_asks_for_a_pause_gets_it() {
     let world = World::new().await;
     world.due(200);
-    world.octoeverywhere.set_outcome(Outcome::RetryAfter(3600));
+    world.octoeverywhere.set_behaviour(AppBehaviour::RetryAfter(3600));
     let report = world.run().await;
     assert_eq!(report["stopped"], "throttled");
     assert!(world.calls() < 3 + 32, "{}", world.calls());
@@ -187,7 +195,7 @@ async fn a_service_that_asks_for_a_pause_gets_it() {
 async fn a_pause_that_ends_in_time_is_waited_for() {
     let world = World::new().await;
     world.due(40);
-    world.octoeverywhere.set_outcome(Outcome::RetryAfter(1));
+    world.octoeverywhere.set_behaviour(AppBehaviour::RetryAfter(1));
     let run = world.run();
     let calm = async {
         while world.calls() < 3 {
@@ -210,7 +218,7 @@ async fn one_throttled_registration_does_not_hold_the_others_up() {
     world.due(40);
     world
         .octoeverywhere
-        .set_outcome_for(&token(3), Outcome::RetryAfter(3600));
+        .set_behaviour_for(&token(3), AppBehaviour::RetryAfter(3600));
     let report = world.run().await;
     assert_eq!((&report["renewed"], &report["temporary"]), (&json!(39), &json!(1)));
 }
@@ -268,16 +276,16 @@ async fn a_run_that_is_killed_is_finished_by_the_next_ones() {
         world.renew.kill().await;
     };
     let (call, ()) = tokio::join!(world.renew.call_within(MINUTE, "{}"), killed);
-    assert_eq!(call.outcome, Ended::Died);
+    assert_eq!(call.completion, Completion::Died);
     assert!(world.leased(100) > 0);
     // The next run sees what nobody holds; what was held is due when the leases are over: at the deadline, and a minute.
     world.advance(0).await;
     let second = world.run().await["renewed"].as_u64().unwrap();
-    let held = world.leased(100) as u64;
+    let leases = world.leased(100) as u64;
     world.advance(60 + 61).await;
     let third = world.run().await["renewed"].as_u64().unwrap();
-    assert!(second > 0 && held > 0, "{second} {held}");
-    assert_eq!((third, world.webhooks(100), world.leased(100)), (held, 100, 0));
+    assert!(second > 0 && leases > 0, "{second} {leases}");
+    assert_eq!((third, world.webhooks(100), world.leased(100)), (leases, 100, 0));
 }
 
 #[tokio::test]
@@ -363,8 +371,8 @@ async fn three_refusals_over_a_day_revoke_and_one_event_tells() {
         (&row["status"], row.get("dueAt"), row.get("dueShard")),
         (&json!("revoked"), None, None)
     );
-    let told: Vec<_> = world.announced().into_iter().map(|(kind, _)| kind).collect();
-    assert_eq!(told, ["dev.printbell.registration.revoked"]);
+    let events: Vec<_> = world.announced().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(events, ["dev.printbell.registration.revoked"]);
     world.octoeverywhere.reset();
     world.advance(400 * DAY).await;
     assert_eq!((&world.run().await["due"], world.calls()), (&json!(0), 0));
@@ -393,15 +401,15 @@ async fn a_change_of_status_is_told_even_if_sns_is_down_at_first_and_then_under_
     world.aws.set(Service::Sns, Behaviour::LostAnswer);
     let report = world.run().await;
     assert_eq!(report["brokenOff"], 1, "{report}");
-    let lost = world.announced();
-    assert!(lost.iter().all(|told| *told == lost[0]) && lost[0].0 == "dev.printbell.registration.suspended");
+    let first = world.announced();
+    assert!(first.iter().all(|event| *event == first[0]) && first[0].0 == "dev.printbell.registration.suspended");
     world.aws.set(Service::Sns, Behaviour::Ok);
     world.octoeverywhere.reset();
     assert_eq!(world.run().await["due"], 0);
     world.advance(60 + 61).await;
     world.run().await;
-    let told = world.announced();
-    assert_eq!((told.last(), told.len()), (lost.first(), lost.len() + 1));
+    let events = world.announced();
+    assert_eq!((events.last(), events.len()), (first.first(), first.len() + 1));
     assert_eq!((world.calls(), world.leased(1)), (0, 0));
     let due = world.row("p0").unwrap()["dueAt"].as_i64().unwrap();
     assert!(due > world.now() + DAY / 2);
@@ -419,9 +427,9 @@ async fn a_suspended_registration_comes_back_by_itself() {
     }
     world.everyone_gets(200);
     assert_eq!(world.run().await["renewed"], 1);
-    let told: Vec<_> = world.announced().into_iter().map(|(kind, _)| kind).collect();
+    let events: Vec<_> = world.announced().into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(
-        told,
+        events,
         [
             "dev.printbell.registration.suspended",
             "dev.printbell.registration.active"
@@ -479,11 +487,11 @@ async fn a_reapplication_is_spread_over_the_time_that_the_rate_needs() {
     let reapply = async |event: Value| renew.call_within(MINUTE, event.to_string()).await.json().unwrap();
     let nobody = reapply(json!({"reapply": {"tenantId": "nobody"}})).await;
     assert_eq!(nobody["reapplied"], 0);
-    let done = reapply(json!({"reapply": {}})).await;
+    let report = reapply(json!({"reapply": {}})).await;
     assert_eq!(
-        (&done["reapplied"], &done["leftAlone"], &done["goOn"]),
+        (&report["reapplied"], &report["leftAlone"], &report["goOn"]),
         (&json!(129), &json!(1), &json!(null)),
-        "{done}"
+        "{report}"
     );
     let mut due: Vec<_> = (0..130)
         .filter_map(|number| world.row(&format!("p{number}")).unwrap()["dueAt"].as_i64())
@@ -507,10 +515,10 @@ async fn a_reapplication_that_runs_out_of_time_says_how_to_go_on() {
             .renew
             .call_within(Duration::from_secs(15), event.to_string())
             .await;
-        let done = call.json().unwrap();
-        reapplied += done["reapplied"].as_u64().unwrap();
+        let report = call.json().unwrap();
+        reapplied += report["reapplied"].as_u64().unwrap();
         invocations += 1;
-        event = done["goOn"].clone();
+        event = report["goOn"].clone();
     }
     assert_eq!((reapplied, invocations), (250, 3));
 }
@@ -520,6 +528,6 @@ async fn without_a_key_to_sign_with_a_run_takes_no_lease() {
     let world = World::new().await;
     world.due(3);
     world.aws.set(Service::SecretsManager, Behaviour::Status500);
-    assert!(matches!(world.renew.call("{}").await.outcome, Ended::Failed(_)));
+    assert!(matches!(world.renew.call("{}").await.completion, Completion::Failed(_)));
     assert_eq!((world.leased(3), world.calls()), (0, 0));
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use printbell_harness::fixtures::{KEY, PUBLIC_URL, REGISTRATIONS};
 use printbell_harness::http_event;
-use printbell_harness::runtime_api::{Function, HttpAnswer, Launch};
+use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
 use printbell_harness::stub_aws::{StubAws, item, plain};
-use printbell_harness::stub_octoeverywhere::{Outcome, StubOctoEverywhere};
+use printbell_harness::stub_octoeverywhere::{AppBehaviour, StubOctoEverywhere};
 use serde_json::{Value, json};
 
 pub const DAY: i64 = 24 * 60 * 60;
@@ -56,32 +56,32 @@ impl World {
         i64::try_from(now.as_secs()).unwrap() + self.offset
     }
 
-    pub async fn put(&self, printer: &str, body: Value) -> HttpAnswer {
+    pub async fn put(&self, printer: &str, body: Value) -> HttpResponse {
         self.call("PUT /registrations/{tenantId}/{printerRef}", printer, "", Some(body))
             .await
     }
 
-    pub async fn get(&self, printer: &str) -> HttpAnswer {
+    pub async fn get(&self, printer: &str) -> HttpResponse {
         self.call("GET /registrations/{tenantId}/{printerRef}", printer, "", None)
             .await
     }
 
-    pub async fn delete(&self, printer: &str) -> HttpAnswer {
+    pub async fn delete(&self, printer: &str) -> HttpResponse {
         self.call("DELETE /registrations/{tenantId}/{printerRef}", printer, "", None)
             .await
     }
 
-    pub async fn post(&self, printer: &str, what: &str) -> HttpAnswer {
+    pub async fn post(&self, printer: &str, what: &str) -> HttpResponse {
         let route = format!("POST /registrations/{{tenantId}}/{{printerRef}}/{what}");
         self.call(&route, printer, "", None).await
     }
 
-    pub async fn list(&self, query: &str) -> HttpAnswer {
+    pub async fn list(&self, query: &str) -> HttpResponse {
         self.call("GET /registrations/{tenantId}", "", query, None).await
     }
 
     /// Calls a route for a printer of tenant `t`.
-    pub async fn call(&self, route: &str, printer: &str, query: &str, body: Option<Value>) -> HttpAnswer {
+    pub async fn call(&self, route: &str, printer: &str, query: &str, body: Option<Value>) -> HttpResponse {
         let (_, path) = route.split_once(' ').unwrap();
         let path = path.replace("{tenantId}", "t").replace("{printerRef}", printer);
         let body = body.map(|body| body.to_string());
@@ -139,21 +139,21 @@ impl World {
     }
 
     pub fn everyone_gets(&self, status: u16) {
-        self.octoeverywhere.set_outcome(Outcome::Status(status));
+        self.octoeverywhere.set_behaviour(AppBehaviour::Status(status));
     }
 
     /// The lifecycle events that were published so far.
     pub fn announced(&self) -> Vec<(String, String)> {
         let published = self.aws.published();
-        let told = published.iter().map(|message| {
+        let events = published.iter().map(|message| {
             assert!(!format!("{message:?}").contains(TOKEN));
-            let event: Value = serde_json::from_str(&message.message).unwrap();
+            let event: Value = serde_json::from_str(&message.text).unwrap();
             (
                 event["type"].as_str().unwrap().to_owned(),
                 event["id"].as_str().unwrap().to_owned(),
             )
         });
-        told.collect()
+        events.collect()
     }
 }
 
@@ -169,7 +169,7 @@ pub fn launch(aws: &StubAws, octoeverywhere: &StubOctoEverywhere, function: &str
 
 impl World {
     /// An answer's body.
-    pub fn body(answer: &HttpAnswer) -> Value {
+    pub fn body(answer: &HttpResponse) -> Value {
         serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {:?}", answer.body))
     }
 }

@@ -29,18 +29,18 @@ async fn no_webhook_is_ever_inactive_in_half_a_year() {
             busiest = busiest.max(report["renewed"].as_u64().unwrap());
         }
         for printer in &printers {
-            let held = world.control.registration(&printer.id).await.unwrap();
-            let webhook = held.webhook.unwrap();
+            let state = world.control.registration(&printer.id).await.unwrap();
+            let webhook = state.webhook.unwrap();
             assert_eq!(webhook.standing, Standing::Active);
             assert!(
-                held.history.sets >= 2 && !held.history.ever_inactive,
+                state.history.sets >= 2 && !state.history.ever_inactive,
                 "{:?}",
-                held.history
+                state.history
             );
             assert!(
-                held.history.longest_gap_seconds <= (DAY * 121 + step).as_secs(),
+                state.history.longest_gap_seconds <= (DAY * 121 + step).as_secs(),
                 "{:?}",
-                held.history
+                state.history
             );
         }
         // All were registered within minutes. Evenly spread, 200 over 120 days are 4 in 60 hours.
@@ -72,8 +72,12 @@ async fn a_reapplication_reaches_every_registration_of_a_tenant() {
     on_the_stack(async |world: World| {
         let (first, second) = (world.registered("p1").await, world.registered("p2").await);
         let reapply = json!({"reapply": {"tenantId": world.tenant}});
-        let done = world.invoke(reapply.clone()).await;
-        assert_eq!((&done["reapplied"], &done["goOn"]), (&json!(2), &Value::Null), "{done}");
+        let report = world.invoke(reapply.clone()).await;
+        assert_eq!(
+            (&report["reapplied"], &report["goOn"]),
+            (&json!(2), &Value::Null),
+            "{report}"
+        );
         let again = world.invoke(reapply).await;
         assert_eq!(
             (&again["reapplied"], &again["dueAlready"]),

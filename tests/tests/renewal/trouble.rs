@@ -221,10 +221,10 @@ async fn a_filter_that_changes_during_a_renewal_wins() {
         };
         let (_, (status, shown)) = tokio::join!(world.run(), change);
         assert_eq!((status, &shown["eventTypes"]), (200, &json!([7, 8])), "{shown}");
-        let held = world.control.registration(&printer.id).await.unwrap();
-        let webhook = held.webhook.unwrap();
+        let state = world.control.registration(&printer.id).await.unwrap();
+        let webhook = state.webhook.unwrap();
         let filter = serde_json::to_value(&webhook.filter).unwrap();
-        assert_eq!((filter, held.history.max_calls_in_flight), (json!([7, 8]), 1));
+        assert_eq!((filter, state.history.max_calls_in_flight), (json!([7, 8]), 1));
         assert_eq!(webhook.standing, Standing::Active);
     })
     .await;
@@ -262,8 +262,8 @@ impl<'a> Subscription<'a> {
             .await
             .unwrap();
         let queue = created["QueueUrl"].as_str().unwrap().to_owned();
-        let wanted = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
-        let attributes = world.aws.sqs("GetQueueAttributes", &wanted).await.unwrap();
+        let request = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
+        let attributes = world.aws.sqs("GetQueueAttributes", &request).await.unwrap();
         let arn = attributes["Attributes"]["QueueArn"].as_str().unwrap();
         let topic_may_send = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,

@@ -28,8 +28,9 @@ fn samples(function: &str) -> Vec<(String, String)> {
 }
 
 fn sample(function: &str, name: &str) -> String {
-    let found = samples(function).into_iter().find(|(other, _)| other == name);
-    found.unwrap_or_else(|| panic!("no sample {name}")).1
+    let mut samples = samples(function).into_iter();
+    let sample = samples.find(|(other, _)| other == name);
+    sample.unwrap_or_else(|| panic!("no sample {name}")).1
 }
 
 struct World {
@@ -76,7 +77,7 @@ async fn every_callback_sample_is_answered_as_it_is_named() {
         };
         let types: Vec<_> = published
             .iter()
-            .map(|message| serde_json::from_str::<Value>(&message.message).unwrap()["type"].clone())
+            .map(|message| serde_json::from_str::<Value>(&message.text).unwrap()["type"].clone())
             .collect();
         let expected: Vec<_> = event
             .map(|event| json!(format!("com.octoeverywhere.{event}")))

@@ -64,10 +64,10 @@ fn the_readme_names_every_parameter_and_route() {
     }
     for route in template.routes().unwrap() {
         let (method, path) = route.split_once(' ').unwrap();
-        let known = readme.contains(&format!("{method} {path}")) || path == "/octoeverywhere/webhook" || {
+        let is_documented = readme.contains(&format!("{method} {path}")) || path == "/octoeverywhere/webhook" || {
             let end = path.rsplit('/').next().unwrap();
             readme.contains(&format!("{method} …/{end}"))
         };
-        assert!(known, "{route}");
+        assert!(is_documented, "{route}");
     }
 }

@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 
 /// What a sender knows of one notification.
 #[derive(Clone, Debug)]
-struct Sent {
+struct Delivery {
     id: String,
     status: u16,
 }
@@ -69,45 +69,55 @@ async fn storm(stack: Stack) {
     trouble::deny_sns(&stack).await;
     reached(&next, OUTAGE.end).await;
     trouble::allow_sns(&stack).await;
-    let mut sent = BTreeMap::new();
+    let mut deliveries = BTreeMap::new();
     for sender in senders {
-        sent.extend(sender.await.unwrap());
+        deliveries.extend(sender.await.unwrap());
     }
     let sending = began.elapsed();
     let kills = killer.stop().await;
 
-    let safe: Vec<_> = sent.iter().filter(|(_, sent)| sent.status == 200).collect();
-    let received = witness
-        .wait_for(safe.iter().map(|(_, sent)| sent.id.as_str()), PATIENCE)
+    let safe: Vec<_> = deliveries
+        .iter()
+        .filter(|(_, delivery)| delivery.status == 200)
+        .collect();
+    let arrivals = witness
+        .wait_for(safe.iter().map(|(_, delivery)| delivery.id.as_str()), PATIENCE)
         .await;
 
     let missing: Vec<_> = safe
         .iter()
-        .filter(|(_, sent)| !received.contains_key(&sent.id))
+        .filter(|(_, delivery)| !arrivals.contains_key(&delivery.id))
         .collect();
-    let never_sent: Vec<_> = received
+    let never_sent: Vec<_> = arrivals
         .iter()
-        .filter(|(id, seen)| sent.get(&seen.number).is_none_or(|sent| sent.id != **id))
+        .filter(|(id, arrival)| {
+            deliveries
+                .get(&arrival.number)
+                .is_none_or(|delivery| delivery.id != **id)
+        })
         .collect();
     // The functions' clock may have been moved: what counts is the difference to the fastest.
-    let fastest = received.values().map(|seen| seen.waited).min().unwrap_or_default();
-    let waited = received.values().filter(|seen| seen.waited - fastest > WAITED).count();
-    let again = received.values().filter(|seen| seen.copies > 1).count();
-    let duplicates = received.values().map(|seen| seen.copies - 1).sum::<usize>();
+    let fastest = arrivals.values().map(|arrival| arrival.delay).min().unwrap_or_default();
+    let late = arrivals
+        .values()
+        .filter(|arrival| arrival.delay - fastest > WAITED)
+        .count();
+    let again = arrivals.values().filter(|arrival| arrival.copies > 1).count();
+    let duplicates = arrivals.values().map(|arrival| arrival.copies - 1).sum::<usize>();
     println!(
         "{} notifications from {SENDERS} senders in {} s; SNS denied while {} of them were sent; {kills} processes killed\n\
          {} got 200, {} did not\n\
-         {} came out of the topic, {waited} of them late, by the fallback queue; the last one {} s after the last was sent\n\
+         {} came out of the topic, {late} of them late, by the fallback queue; the last one {} s after the last was sent\n\
          {again} came more than once ({duplicates} duplicates, all under the id of the first)",
-        sent.len(),
+        deliveries.len(),
         sending.as_secs(),
         OUTAGE.len(),
         safe.len(),
-        sent.len() - safe.len(),
-        received.len(),
+        deliveries.len() - safe.len(),
+        arrivals.len(),
         (began.elapsed() - sending).as_secs(),
     );
-    assert_eq!(sent.len(), NOTIFICATIONS);
+    assert_eq!(deliveries.len(), NOTIFICATIONS);
     assert!(
         missing.is_empty(),
         "{} got 200 and never came out: {missing:?}",
@@ -115,7 +125,7 @@ async fn storm(stack: Stack) {
     );
     assert!(never_sent.is_empty(), "came out and were never sent: {never_sent:?}");
     assert!(kills >= 20, "a storm kills more than {kills}");
-    assert!(waited >= OUTAGE.len() / 4, "SNS failed for {waited} only");
+    assert!(late >= OUTAGE.len() / 4, "SNS failed for {late} only");
     assert!(safe.len() > NOTIFICATIONS * 3 / 4, "only {} got 200", safe.len());
 }
 
@@ -127,7 +137,7 @@ async fn reached(next: &AtomicUsize, number: usize) {
 }
 
 /// Sends what no other sender has sent, one after the other; as OctoEverywhere does, each one once.
-async fn send_all(api: Api, key: CallbackKey, tenant: String, next: Arc<AtomicUsize>) -> Vec<(usize, Sent)> {
+async fn send_all(api: Api, key: CallbackKey, tenant: String, next: Arc<AtomicUsize>) -> Vec<(usize, Delivery)> {
     let mut all = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -151,14 +161,14 @@ async fn send_all(api: Api, key: CallbackKey, tenant: String, next: Arc<AtomicUs
         if let (200, Ok(answer)) = (status, &answer) {
             assert_eq!(answer.json().unwrap()["id"], id);
         }
-        all.push((number, Sent { id, status }));
+        all.push((number, Delivery { id, status }));
     }
 }
 
 /// The key that the deployed stack signs with.
 async fn signing_key(stack: &Stack) -> CallbackKey {
-    let wanted = json!({"SecretId": stack.outputs.callback_secret_arn});
-    let secret: Value = stack.aws().secrets("GetSecretValue", &wanted).await.unwrap();
+    let request = json!({"SecretId": stack.outputs.callback_secret_arn});
+    let secret: Value = stack.aws().secrets("GetSecretValue", &request).await.unwrap();
     let text = |name: &str| secret[name].as_str().unwrap().to_owned();
     CallbackKey::new(&text("VersionId"), &SecretString::from(text("SecretString")))
 }

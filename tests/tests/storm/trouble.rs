@@ -56,8 +56,8 @@ async fn roles(stack: &Stack) -> Vec<String> {
 /// Shortens the time after which a message that a killed redrive had taken comes back; returns what it was.
 pub async fn shorten_visibility(stack: &Stack) -> String {
     let queue = &stack.outputs.fallback_queue_url;
-    let wanted = json!({"QueueUrl": queue, "AttributeNames": ["VisibilityTimeout"]});
-    let attributes = stack.aws().sqs("GetQueueAttributes", &wanted).await.unwrap();
+    let request = json!({"QueueUrl": queue, "AttributeNames": ["VisibilityTimeout"]});
+    let attributes = stack.aws().sqs("GetQueueAttributes", &request).await.unwrap();
     let before = attributes["Attributes"]["VisibilityTimeout"]
         .as_str()
         .unwrap()

@@ -12,20 +12,20 @@ use tokio::task::JoinHandle;
 
 /// A notification that came out.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Arrival {
     /// The number in its payload.
     pub number: usize,
     /// How often it came.
     pub copies: usize,
     /// From its receipt to its coming out, the first time.
-    pub waited: SignedDuration,
+    pub delay: SignedDuration,
 }
 
-type Received = HashMap<String, Seen>;
+type Arrivals = HashMap<String, Arrival>;
 
 /// A queue that is subscribed to one tenant's notifications, and read all the time.
 pub struct Witness {
-    received: watch::Receiver<Received>,
+    arrivals: watch::Receiver<Arrivals>,
     reading: JoinHandle<()>,
 }
 
@@ -41,8 +41,8 @@ impl Witness {
         let topic = &stack.outputs.topic_arn;
         let created = aws.sqs("CreateQueue", &json!({"QueueName": tenant})).await.unwrap();
         let queue = created["QueueUrl"].as_str().unwrap().to_owned();
-        let wanted = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
-        let attributes = aws.sqs("GetQueueAttributes", &wanted).await.unwrap();
+        let request = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
+        let attributes = aws.sqs("GetQueueAttributes", &request).await.unwrap();
         let arn = attributes["Attributes"]["QueueArn"].as_str().unwrap().to_owned();
         let policy = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
@@ -61,31 +61,31 @@ impl Witness {
             ("Attributes.entry.2.value", &filter),
         ];
         aws.sns("Subscribe", &subscription).await.unwrap();
-        let (seen, received) = watch::channel(Received::new());
-        let reading = tokio::spawn(read(aws, queue, seen));
-        Self { received, reading }
+        let (sender, arrivals) = watch::channel(Arrivals::new());
+        let reading = tokio::spawn(read(aws, queue, sender));
+        Self { arrivals, reading }
     }
 
     /// Waits until all of these have come out and nothing more comes, or for so long; tells everything that came.
-    pub async fn wait_for<'a>(mut self, ids: impl Iterator<Item = &'a str>, patience: Duration) -> Received {
+    pub async fn wait_for<'a>(mut self, ids: impl Iterator<Item = &'a str>, patience: Duration) -> Arrivals {
         let ids: Vec<_> = ids.collect();
         let until = Instant::now() + patience;
         loop {
             let complete = {
-                let received = self.received.borrow_and_update();
-                ids.iter().all(|id| received.contains_key(*id))
+                let arrivals = self.arrivals.borrow_and_update();
+                ids.iter().all(|id| arrivals.contains_key(*id))
             };
-            let quiet = tokio::time::timeout(Duration::from_secs(5), self.received.changed())
+            let quiet = tokio::time::timeout(Duration::from_secs(5), self.arrivals.changed())
                 .await
                 .is_err();
             if (complete && quiet) || Instant::now() > until {
-                return self.received.borrow().clone();
+                return self.arrivals.borrow().clone();
             }
         }
     }
 }
 
-async fn read(aws: Aws, queue: String, seen: watch::Sender<Received>) {
+async fn read(aws: Aws, queue: String, sender: watch::Sender<Arrivals>) {
     let receive = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1});
     loop {
         let Ok(answer) = aws.sqs("ReceiveMessage", &receive).await else {
@@ -99,7 +99,7 @@ async fn read(aws: Aws, queue: String, seen: watch::Sender<Received>) {
         let handle =
             |(n, message): (usize, &Value)| json!({"Id": n.to_string(), "ReceiptHandle": message["ReceiptHandle"]});
         let handles: Vec<_> = messages.iter().enumerate().map(handle).collect();
-        seen.send_modify(|seen| messages.iter().for_each(|message| take(seen, message)));
+        sender.send_modify(|arrivals| messages.iter().for_each(|message| take(arrivals, message)));
         // One that isn't deleted comes again, and is counted as a duplicate: so it must be.
         aws.sqs("DeleteMessageBatch", &json!({"QueueUrl": queue, "Entries": handles}))
             .await
@@ -107,15 +107,15 @@ async fn read(aws: Aws, queue: String, seen: watch::Sender<Received>) {
     }
 }
 
-fn take(seen: &mut Received, message: &Value) {
+fn take(arrivals: &mut Arrivals, message: &Value) {
     let event: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
     let number = usize::try_from(event["data"]["Number"].as_u64().unwrap()).unwrap();
     let id = event["id"].as_str().unwrap().to_owned();
     let received: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
-    let first = Seen {
+    let first = Arrival {
         number,
         copies: 0,
-        waited: Timestamp::now().duration_since(received),
+        delay: Timestamp::now().duration_since(received),
     };
-    seen.entry(id).or_insert(first).copies += 1;
+    arrivals.entry(id).or_insert(first).copies += 1;
 }

@@ -137,12 +137,12 @@ impl<'a> Expression<'a> {
         }
         if operator.eq_ignore_ascii_case("IN") {
             self.expect("(")?;
-            let mut found = false;
+            let mut is_among = false;
             loop {
-                found |= compare(&left, &self.operand(item)?) == Some(Ordering::Equal);
+                is_among |= compare(&left, &self.operand(item)?) == Some(Ordering::Equal);
                 if !self.accept(",") {
                     self.expect(")")?;
-                    return Ok(found);
+                    return Ok(is_among);
                 }
             }
         }
@@ -224,10 +224,10 @@ impl<'a> Expression<'a> {
     }
 
     pub(super) fn expect(&mut self, wanted: &str) -> Result<()> {
-        let found = self.tokens.next();
+        let token = self.tokens.next();
         ensure!(
-            found.as_ref().is_some_and(|token| token.eq_ignore_ascii_case(wanted)),
-            "{wanted:?} is missing before {found:?}"
+            token.as_ref().is_some_and(|token| token.eq_ignore_ascii_case(wanted)),
+            "{wanted:?} is missing before {token:?}"
         );
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::Said;
+use super::StubResponse;
 use super::expression::{Expression, project};
 use super::item::Item;
 use super::key_condition;
@@ -20,7 +20,7 @@ const PAGE: usize = 1_000;
 
 type Bounds = (Bound<Key>, Bound<Key>);
 
-pub(super) fn query(table: &Table, request: &Value) -> Result<Said> {
+pub(super) fn query(table: &Table, request: &Value) -> Result<StubResponse> {
     let source = Source::of(table, request)?;
     let condition = request["KeyConditionExpression"].as_str();
     let condition = condition.context("a query has a KeyConditionExpression")?;
@@ -28,7 +28,7 @@ pub(super) fn query(table: &Table, request: &Value) -> Result<Said> {
     source.page(key_condition::bounds(condition, request, source.key())?, request)
 }
 
-pub(super) fn scan(table: &Table, request: &Value) -> Result<Said> {
+pub(super) fn scan(table: &Table, request: &Value) -> Result<StubResponse> {
     Source::of(table, request)?.page((Bound::Unbounded, Bound::Unbounded), request)
 }
 
@@ -91,7 +91,7 @@ impl<'a> Source<'a> {
         Ok((key, attributes))
     }
 
-    fn page(&self, (low, high): Bounds, request: &Value) -> Result<Said> {
+    fn page(&self, (low, high): Bounds, request: &Value) -> Result<StubResponse> {
         let limit = request["Limit"].as_u64().map_or(Ok(PAGE), usize::try_from)?;
         let low = match request["ExclusiveStartKey"].as_object() {
             Some(start) => Bound::Excluded(self.place(start)?.0),
@@ -115,7 +115,7 @@ impl<'a> Source<'a> {
         if let Some(last) = last.filter(|_| scanned == limit) {
             page["LastEvaluatedKey"] = self.place(last)?.1.into();
         }
-        Ok(Said::json(&page))
+        Ok(StubResponse::json(&page))
     }
 
     fn shown(&self, item: &Item, request: &Value) -> Result<Item> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::expression::all_used;
 use super::write::{Operation, Verdict, decide, key};
-use super::{Database, Refusal, Said, name_of_table};
+use super::{Database, Refusal, StubResponse, name_of_table};
 
 /// The most writes in a transaction.
 const LIMIT: usize = 100;
@@ -15,12 +15,12 @@ const LIMIT: usize = 100;
 /// What was carried out under each `ClientRequestToken`. The real one forgets after ten minutes; no test lasts that long.
 pub(super) type Transactions = HashMap<String, Value>;
 
-pub(super) fn write(database: &mut Database, request: &Value) -> Result<Said> {
+pub(super) fn write(database: &mut Database, request: &Value) -> Result<StubResponse> {
     let writes = &request["TransactItems"];
     let token = request["ClientRequestToken"].as_str();
     if let Some(earlier) = token.and_then(|token| database.transactions.get(token)) {
         return if earlier == writes {
-            Ok(Said::json(&json!({})))
+            Ok(StubResponse::json(&json!({})))
         } else {
             Err(Refusal::other_parameters().into())
         };
@@ -52,7 +52,7 @@ pub(super) fn write(database: &mut Database, request: &Value) -> Result<Said> {
     if let Some(token) = token {
         database.transactions.insert(token.to_owned(), writes.clone());
     }
-    Ok(Said::json(&json!({})))
+    Ok(StubResponse::json(&json!({})))
 }
 
 /// A member of `TransactItems` is an object of one member.
@@ -89,7 +89,7 @@ fn reason(verdict: &Verdict) -> Value {
     }
 }
 
-fn cancelled(reasons: &[Value]) -> Said {
+fn cancelled(reasons: &[Value]) -> StubResponse {
     let codes: Vec<_> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
     let error = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
@@ -99,8 +99,8 @@ fn cancelled(reasons: &[Value]) -> Said {
         ),
         "CancellationReasons": reasons,
     });
-    Said {
+    StubResponse {
         status: 400,
-        ..Said::json(&error)
+        ..StubResponse::json(&error)
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::Said;
+use super::StubResponse;
 use super::expression::Expression;
 use super::item::Item;
 use super::table::{Key, Table};
@@ -86,7 +86,7 @@ pub(super) fn decide(table: &Table, operation: Operation, request: &Value) -> Re
 }
 
 /// `PutItem`, `UpdateItem` or `DeleteItem`.
-pub(super) fn one(table: &mut Table, operation: Operation, request: &Value) -> Result<Said> {
+pub(super) fn one(table: &mut Table, operation: Operation, request: &Value) -> Result<StubResponse> {
     let change = match decide(table, operation, request)? {
         Verdict::Allowed(change) => change,
         Verdict::ConditionFailed(old) => {
@@ -97,9 +97,9 @@ pub(super) fn one(table: &mut Table, operation: Operation, request: &Value) -> R
             if let Some(old) = old {
                 error["Item"] = old.into();
             }
-            return Ok(Said {
+            return Ok(StubResponse {
                 status: 400,
-                ..Said::json(&error)
+                ..StubResponse::json(&error)
             });
         }
     };
@@ -110,7 +110,7 @@ pub(super) fn one(table: &mut Table, operation: Operation, request: &Value) -> R
         Some(other) => bail!("the stub doesn't know ReturnValues {other}"),
     };
     change.carry_out(table)?;
-    Ok(Said::json(&returned.map_or_else(
+    Ok(StubResponse::json(&returned.map_or_else(
         || json!({}),
         |attributes| json!({"Attributes": attributes}),
     )))

@@ -1,0 +1,99 @@
+//! Whom a request is for, and what comes of it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::{Behaviour, Service, ServiceCall, State, StubResponse, dynamodb, form, lock, secrets, sns, sqs};
+use crate::server::{Reaction, Request, hang, respond};
+
+pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reaction {
+    let Some((service, action)) = addressee(&request) else {
+        return respond(400, "text/plain", "the stub doesn't know this service");
+    };
+    let behaviour = {
+        let mut state = lock(&state);
+        let scripted = state.scripts.get_mut(&service).and_then(VecDeque::pop_front);
+        let behaviour = scripted
+            .or(state.behaviours.get(&service).copied())
+            .unwrap_or(Behaviour::Ok);
+        *state.counts.entry((service, action.clone())).or_default() += 1;
+        if !state.forgetful {
+            let (action, body) = (action.clone(), request.body.clone());
+            state.calls.push(ServiceCall {
+                service,
+                action,
+                body,
+                at: Instant::now(),
+                behaviour,
+            });
+        }
+        behaviour
+    };
+    let work = || {
+        let mut state = lock(&state);
+        match service {
+            Service::Sns => sns::work(&mut state, &action, &request.body),
+            Service::Sqs => sqs::work(&mut state, &action, &request.body),
+            Service::SecretsManager => secrets::work(&state.secrets, &action, &request.body),
+            Service::DynamoDb => dynamodb::work(&mut state.database, &action, &request.body),
+        }
+    };
+    let response = match behaviour {
+        Behaviour::Ok => work(),
+        Behaviour::Status500 => StubResponse::error(service, 500, "InternalFailure", "as asked for"),
+        Behaviour::Throttled => throttled(service),
+        Behaviour::Denied => StubResponse::error(service, 403, denied(service), "as asked for"),
+        Behaviour::Refused => return Reaction::Reset,
+        Behaviour::Hang => return hang().await,
+        Behaviour::Slow(time) => {
+            let response = work();
+            tokio::time::sleep(time).await;
+            response
+        }
+        Behaviour::LostAnswer => {
+            work();
+            return Reaction::Drop;
+        }
+    };
+    let content_type = match service {
+        Service::Sns => "text/xml",
+        Service::SecretsManager => "application/x-amz-json-1.1",
+        Service::Sqs | Service::DynamoDb => "application/x-amz-json-1.0",
+    };
+    respond(response.status, content_type, response.body)
+}
+
+/// JSON services are told by a header, SNS by the action in its form.
+fn addressee(request: &Request) -> Option<(Service, String)> {
+    let Some(target) = request.headers.get("x-amz-target") else {
+        let action = form::pairs(&request.body).find_map(|(name, value)| (name == "Action").then_some(value));
+        return Some((Service::Sns, action?));
+    };
+    let (service, action) = target.to_str().ok()?.split_once('.')?;
+    let service = match service {
+        "AmazonSQS" => Service::Sqs,
+        "secretsmanager" => Service::SecretsManager,
+        "DynamoDB_20120810" => Service::DynamoDb,
+        _ => return None,
+    };
+    Some((service, action.to_owned()))
+}
+
+/// Each service's own way to say it (`aws-runtime`'s list of throttling error codes).
+fn throttled(service: Service) -> StubResponse {
+    let (status, code) = match service {
+        Service::Sns => (429, "Throttled"),
+        Service::Sqs => (400, "RequestThrottled"),
+        Service::SecretsManager => (400, "ThrottlingException"),
+        Service::DynamoDb => (400, "ProvisionedThroughputExceededException"),
+    };
+    StubResponse::error(service, status, code, "Rate exceeded")
+}
+
+fn denied(service: Service) -> &'static str {
+    match service {
+        Service::Sns => "AuthorizationError",
+        _ => "AccessDeniedException",
+    }
+}
