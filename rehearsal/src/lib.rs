@@ -1,4 +1,4 @@
-//! The lives of registrations, rehearsed, through the very functions of [`printbell_shared::renewal`] that register and
+//! The lives of registrations, rehearsed, through the very functions of [`printbell_shared::registration::renewal`] that register and
 //! renew use.
 //!
 //! | what | where |

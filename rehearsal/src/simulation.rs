@@ -2,7 +2,7 @@
 //!
 //! Every registration is put within the first day. Then renew runs every 15 minutes, as EventBridge Scheduler starts it, against
 //! an OctoEverywhere to which things happen. What is written, and when it is due again, is decided by
-//! [`printbell_shared::renewal`] alone.
+//! [`printbell_shared::registration::renewal`] alone.
 
 mod event;
 mod fleet;
@@ -14,7 +14,7 @@ pub use report::{Hour, Report};
 
 use jiff::SignedDuration;
 use printbell_shared::id::{PrinterRef, RegistrationKey, TenantId};
-use printbell_shared::renewal::{Change, EpochSeconds, Key, LIFETIME, Outcome, Renewal, Settlement};
+use printbell_shared::registration::renewal::{Change, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement};
 
 use event::World;
 use fleet::{Fleet, Row};
@@ -105,19 +105,19 @@ impl Simulation {
         };
         let response = self.world.respond(row.key, now);
         self.report.called(now, &response);
-        if response.done {
+        if response.is_held {
             if let Some(held_until) = row.held_until {
                 self.report.renewed(held_until - now);
             }
             row.held_until = Some(now + LIFETIME);
         }
-        match row.renewal.settle(row.key, &call, &response.answer, now) {
-            Settlement::Write(renewal, outcome) => {
-                row.renewal = match renewal.announcement {
-                    Some(_) => renewal.announced(call.lease, now).unwrap_or(renewal),
+        match row.renewal.settle(row.key, &call, &response.class, now) {
+            Settlement::Write(renewal, effect) => {
+                row.renewal = match renewal.status_change {
+                    Some(_) => renewal.published(call.lease, now).unwrap_or(renewal),
                     None => renewal,
                 };
-                if outcome == Outcome::Revoked {
+                if effect == Effect::Revoked {
                     self.report.revoked += 1;
                 } else {
                     self.fleet.file(row);
@@ -140,11 +140,11 @@ impl Simulation {
     }
 }
 
-fn key(n: u32) -> Key {
+fn key(n: u32) -> KeyHash {
     let tenant = TenantId::try_from(format!("tenant-{}", n / 1000));
     let printer = PrinterRef::try_from(format!("printer-{n}"));
     let (Ok(tenant), Ok(printer)) = (tenant, printer) else {
         unreachable!("only letters, digits and dashes")
     };
-    Key::from(&RegistrationKey { tenant, printer })
+    KeyHash::from(&RegistrationKey { tenant, printer })
 }

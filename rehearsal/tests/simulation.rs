@@ -1,7 +1,7 @@
 //! Small fleets in virtual time.
 
 use printbell_rehearsal::simulation::{Event, Report, Scenario, Simulation};
-use printbell_shared::renewal::CYCLE;
+use printbell_shared::registration::renewal::CYCLE;
 
 fn fleet(printers: u32, days: u32, events: &[&str]) -> Scenario {
     let event = |event: &&str| event.parse().unwrap_or_else(|error| panic!("{error}"));

@@ -1,36 +1,21 @@
-//! Types and rules that more than one of Printbell's functions needs.
+//! Printbell's types and rules: values in, decisions out.
 //!
-//! Everything above the rim is pure: it takes values and the current time, and returns decisions.
+//! Deliberately absent: a clock, the environment, files, the network, threads, randomness. A rule that depends on the
+//! time takes it as a value, so the functions, the model check and the simulation all run the same ones.
 //!
 //! | what | where |
 //! |---|---|
 //! | who a notification is for | [`id`], [`metadata`] |
-//! | the callback URL, its token, and the keys | [`callback`], [`query`], [`keys`] |
-//! | what OctoEverywhere sends, and what goes to SNS | [`event`], [`payload`], [`cloud_event`], [`message`] |
-//! | how it becomes durable | [`letter`], [`outbox`] |
-//! | a registration, and when it is renewed | [`registration`], [`renewal`], [`holder`], [`lifecycle`] |
-//! | answers to callers | [`problem`] |
-//! | the rim: AWS, OctoEverywhere, environment, time | [`aws`], [`table`], [`octoeverywhere`], [`config`], [`clock`] |
+//! | the callback URL, its token, and the keys | [`callback`] |
+//! | what OctoEverywhere sends, what goes to SNS, and how it becomes durable | [`notification`] |
+//! | a registration: what is wanted, how far that is, and what is told of it | [`registration`] |
+//! | when a registration is called, by whom, and what an answer means | [`registration::renewal`] |
+//! | how errors are told to callers, and JSON that stays as it was written | [`problem`], [`json`] |
 
-pub mod aws;
 pub mod callback;
-pub mod clock;
-pub mod cloud_event;
-pub mod config;
-pub mod event;
-pub mod holder;
-pub mod http;
 pub mod id;
-pub mod keys;
-pub mod letter;
-pub mod lifecycle;
-pub mod message;
+pub mod json;
 pub mod metadata;
-pub mod octoeverywhere;
-pub mod outbox;
-pub mod payload;
+pub mod notification;
 pub mod problem;
-pub mod query;
 pub mod registration;
-pub mod renewal;
-pub mod table;

@@ -51,7 +51,7 @@ pub enum InvalidPair {
 }
 
 /// Up to eight name–value pairs that keep every rule of the message contract, in the order of their names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Metadata(BTreeMap<String, String>);
 

@@ -1,19 +1,31 @@
 //! A registration: what the app wants OctoEverywhere to hold for one printer, and how far that is.
 //!
-//! The rules are [`crate::renewal`]'s; here they are applied to a whole row, with the wish, the previous wish and the last
-//! error that belong to it.
+//! Here the rules of [`renewal`] are applied to a whole row, with the wish, the previous wish and the last error that belong
+//! to it.
+//!
+//! | what | where |
+//! |---|---|
+//! | what the app wants | [`wish`] |
+//! | what OctoEverywhere answered, and what that means | [`service_response`] |
+//! | when it is called, and by whom | [`renewal`] |
+//! | what its holder does next | [`protocol`] |
+//! | what the topic is told of it | [`lifecycle`] |
 
-mod wish;
-
-pub use wish::{AppToken, EventFilter, InvalidAppToken, InvalidEventType, Wish};
+pub mod lifecycle;
+pub mod protocol;
+pub mod renewal;
+pub mod service_response;
+pub mod wish;
 
 use jiff::Timestamp;
 
 use crate::id::RegistrationKey;
-use crate::renewal::{Answer, Call, Change, EpochSeconds, Key, Outcome, Renewal, Settlement};
+use renewal::{Call, Change, Effect, EpochSeconds, KeyHash, Renewal, Settlement};
+use service_response::ServiceResponse;
+use wish::Wish;
 
 /// One row of the registrations table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Registration {
     /// Whose it is.
     pub key: RegistrationKey,
@@ -30,21 +42,10 @@ pub struct Registration {
 }
 
 /// What went wrong, for the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LastError {
     /// When OctoEverywhere answered so.
     pub at: EpochSeconds,
-    /// Its HTTP status; none after a timeout or without a connection.
-    pub code: Option<u16>,
-    /// A sentence, with what OctoEverywhere said; never a token.
-    pub message: String,
-}
-
-/// OctoEverywhere's answer to a call, as the state machine and as the operator want it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// What it means.
-    pub answer: Answer,
     /// Its HTTP status; none after a timeout or without a connection.
     pub code: Option<u16>,
     /// A sentence, with what OctoEverywhere said; never a token.
@@ -111,27 +112,27 @@ impl Registration {
         self.renewal.release(lease).map(|renewal| self.with(renewal))
     }
 
-    /// The row after its announcement was published. See [`Renewal::announced`].
-    pub fn announced(&self, lease: u64, now: Timestamp) -> Option<Self> {
+    /// The row after its announcement was published. See [`Renewal::published`].
+    pub fn published(&self, lease: u64, now: Timestamp) -> Option<Self> {
         self.renewal
-            .announced(lease, now.into())
+            .published(lease, now.into())
             .map(|renewal| self.with(renewal))
     }
 
     /// What to write after a call. See [`Renewal::settle`].
-    pub fn settle(&self, call: &Call, reply: &Reply, now: Timestamp) -> Settlement<Self> {
+    pub fn settle(&self, call: &Call, response: &ServiceResponse, now: Timestamp) -> Settlement<Self> {
         let settlement = self
             .renewal
-            .settle(Key::from(&self.key), call, &reply.answer, now.into());
-        settlement.map(|renewal, outcome| match outcome {
-            Outcome::Renewed => Self {
+            .settle(KeyHash::from(&self.key), call, &response.class, now.into());
+        settlement.map(|renewal, effect| match effect {
+            Effect::Renewed => Self {
                 previous: None,
                 last_error: None,
                 ..self.with(renewal)
             },
-            Outcome::Restored => self.restored(renewal, reply, now),
+            Effect::Restored => self.restored(renewal, response, now),
             _ => Self {
-                last_error: Some(LastError::new(reply, now)),
+                last_error: Some(LastError::new(response, now)),
                 ..self.with(renewal)
             },
         })
@@ -146,11 +147,11 @@ impl Registration {
         settlement.map(|renewal, _| existing.unwrap_or(self).with(renewal))
     }
 
-    fn restored(&self, renewal: Renewal, reply: &Reply, now: Timestamp) -> Self {
+    fn restored(&self, renewal: Renewal, response: &ServiceResponse, now: Timestamp) -> Self {
         Self {
             wish: self.previous.as_ref().unwrap_or(&self.wish).clone(),
             previous: None,
-            last_error: Some(LastError::new(reply, now)),
+            last_error: Some(LastError::new(response, now)),
             ..self.with(renewal)
         }
     }
@@ -164,11 +165,11 @@ impl Registration {
 }
 
 impl LastError {
-    fn new(reply: &Reply, now: Timestamp) -> Self {
+    fn new(response: &ServiceResponse, now: Timestamp) -> Self {
         Self {
             at: now.into(),
-            code: reply.code,
-            message: reply.message.clone(),
+            code: response.code,
+            message: response.message.clone(),
         }
     }
 }

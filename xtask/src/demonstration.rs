@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use printbell_simulator::{AppConnection, Control, Delivery, DeliveryEnd, NewPrinter, PlayPrint};
 use printbell_harness::stack::Stack;
+use printbell_simulator::{AppConnection, Control, Delivery, DeliveryEnd, NewPrinter, PlayPrint};
 use serde_json::{Value, json};
 
 use crate::notifications::{Notification, Subscriber};
@@ -90,7 +90,7 @@ fn show(notifications: Vec<Notification>) -> Vec<Notification> {
 ///
 /// # Errors
 /// When a delivery wasn't taken.
-fn sent(deliveries: &[Delivery]) -> Result<BTreeSet<String>> {
+fn sent_ids(deliveries: &[Delivery]) -> Result<BTreeSet<String>> {
     let id = |delivery: &Delivery| match &delivery.end {
         DeliveryEnd::Answered {
             status: 200, answer, ..

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use printbell_harness::stack::Stack;
 use printbell_simulator::AppConnection;
 use printbell_simulator::{DeliverVia, Options, Simulator};
 

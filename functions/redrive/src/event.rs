@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use printbell_shared::message::Attribute;
+use printbell_shared::notification::message::Attribute;
 use serde::{Deserialize, Serialize};
 
 /// A batch of queue messages.
@@ -67,13 +67,13 @@ impl Record {
 #[serde(rename_all = "camelCase")]
 pub struct Failures {
     /// The ones that are to come back.
-    pub batch_item_failures: Vec<Failed>,
+    pub batch_item_failures: Vec<ItemFailure>,
 }
 
 /// A message that is to come back.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Failed {
+pub struct ItemFailure {
     /// Its id.
     pub item_identifier: String,
 }

@@ -2,12 +2,14 @@ use std::cell::RefCell;
 
 use jiff::Timestamp;
 use lambda_runtime::Context;
-use printbell_shared::callback::{self, CallbackKey};
+use printbell_adapters::key_ring::Versions;
+use printbell_shared::callback;
+use printbell_shared::callback::key::CallbackKey;
+use printbell_shared::callback::keys::{CallbackKeys, Previous};
 use printbell_shared::id::RegistrationKey;
-use printbell_shared::keys::{CallbackKeys, Previous, Versions};
-use printbell_shared::message::{Attribute, Receipt};
 use printbell_shared::metadata::Metadata;
-use printbell_shared::outbox::Failure;
+use printbell_shared::notification::message::{Arrival, Attribute};
+use printbell_shared::notification::sink::SendError;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
@@ -16,10 +18,10 @@ use super::*;
 /// AWS, as far as redrive sees it.
 #[derive(Default)]
 struct Aws {
-    failing: Vec<Way>,
+    failing: Vec<Sink>,
     no_keys: bool,
-    panics_over: Option<Way>,
-    delivered: RefCell<Vec<(Way, Letter)>>,
+    panics_over: Option<Sink>,
+    delivered: RefCell<Vec<(Sink, Letter)>>,
     put_off: RefCell<Vec<(String, Duration)>>,
 }
 
@@ -32,13 +34,13 @@ impl KeySource for &Aws {
     }
 }
 
-impl Ways for &Aws {
-    async fn attempt(&self, way: Way, letter: &Letter) -> Result<(), Failure> {
-        assert_ne!(self.panics_over, Some(way), "a bug");
-        if self.failing.contains(&way) {
-            return Err(Failure::Temporary("down".into()));
+impl Sinks for &Aws {
+    async fn attempt(&self, sink: Sink, letter: &Letter) -> Result<(), SendError> {
+        assert_ne!(self.panics_over, Some(sink), "a bug");
+        if self.failing.contains(&sink) {
+            return Err(SendError::Temporary("down".into()));
         }
-        self.delivered.borrow_mut().push((way, letter.clone()));
+        self.delivered.borrow_mut().push((sink, letter.clone()));
         Ok(())
     }
 }
@@ -64,14 +66,14 @@ fn registration() -> RegistrationKey {
 fn callback(body: &[u8]) -> Callback {
     let url = callback::url("https://example.com", &registration(), &Metadata::default(), &key());
     let (_, query) = url.expose_secret().split_once('?').unwrap();
-    let receipt = Receipt {
+    let arrival = Arrival {
         received: "2026-11-24T10:00:00.5Z".parse().unwrap(),
         request_id: "8f5e".to_owned(),
     };
     Callback {
         query: query.as_bytes().to_vec(),
         body: body.to_vec(),
-        receipt,
+        arrival,
     }
 }
 
@@ -101,7 +103,7 @@ fn record(letter: &Letter, id: &str) -> Record {
 }
 
 async fn work_off(aws: &Aws, letters: &[Letter]) -> Vec<String> {
-    let redrive = Redrive::new(KeyRing::new(aws), Outbox::new(aws), aws, Clock::default());
+    let redrive = Redrive::new(KeyRing::new(aws), Publisher::new(aws), aws, Clock::default());
     let records = letters
         .iter()
         .enumerate()
@@ -126,7 +128,7 @@ async fn what_waited_is_published_as_it_was() {
     let letter = authentic(br#"{"EventType":1,"PrinterId":"x","n":1.10}"#);
     assert!(work_off(&aws, std::slice::from_ref(&letter)).await.is_empty());
     let delivered = aws.delivered.take();
-    let [(Way::Topic, Letter::Notification(published))] = delivered.as_slice() else {
+    let [(Sink::Topic, Letter::Notification(published))] = delivered.as_slice() else {
         panic!("{delivered:?}")
     };
     let Letter::Notification(mut message) = letter else {
@@ -141,7 +143,7 @@ async fn an_unverified_callback_is_published_with_the_id_and_time_of_its_arrival
     let aws = Aws::default();
     let body = br#"{"EventType":16}"#;
     assert!(work_off(&aws, &[Letter::Unverified(callback(body))]).await.is_empty());
-    assert_eq!(aws.delivered.take(), [(Way::Topic, authentic(body))]);
+    assert_eq!(aws.delivered.take(), [(Sink::Topic, authentic(body))]);
 }
 
 #[tokio::test]
@@ -173,10 +175,10 @@ async fn while_there_are_no_keys_it_waits_on() {
     let letters = [Letter::Unverified(callback(b"{}")), authentic(b"{}")];
     assert_eq!(work_off(&aws, &letters).await, ["0"]);
     assert_eq!(aws.delivered.take().len(), 1, "what is finished needs no keys");
-    let [(receipt, pause)] = &aws.put_off.take()[..] else {
+    let [(arrival, pause)] = &aws.put_off.take()[..] else {
         panic!()
     };
-    assert_eq!(receipt, "receipt of 0");
+    assert_eq!(arrival, "receipt of 0");
     assert!((16..=24).contains(&pause.as_secs()), "{pause:?}");
 }
 
@@ -186,8 +188,8 @@ async fn what_needs_a_person_goes_back_to_the_dead_letter_queue_at_once() {
     let unreadable = Letter::from_queue("hello".to_owned(), Vec::new());
     let letters = [authentic(b"[]"), unreadable, Letter::Unverified(callback(b"null"))];
     assert!(work_off(&aws, &letters).await.is_empty());
-    let ways: Vec<_> = aws.delivered.take().iter().map(|(way, _)| *way).collect();
-    assert_eq!(ways, [Way::DeadLetterQueue; 3]);
+    let sinks: Vec<_> = aws.delivered.take().iter().map(|(sink, _)| *sink).collect();
+    assert_eq!(sinks, [Sink::DeadLetterQueue; 3]);
 }
 
 #[tokio::test]
@@ -202,13 +204,13 @@ async fn what_could_not_be_read_is_published_once_it_can() {
         reason: "an older version could not read it".to_owned(),
     };
     assert!(work_off(&aws, &[now_readable]).await.is_empty());
-    assert_eq!(aws.delivered.take(), [(Way::Topic, authentic(b"{}"))]);
+    assert_eq!(aws.delivered.take(), [(Sink::Topic, authentic(b"{}"))]);
 }
 
 #[tokio::test]
 async fn one_failure_brings_back_one_message() {
     let aws = Aws {
-        failing: vec![Way::DeadLetterQueue],
+        failing: vec![Sink::DeadLetterQueue],
         ..Aws::default()
     };
     let letters = [authentic(b"{}"), authentic(b"[]"), authentic(br#"{"a":1}"#)];
@@ -219,7 +221,7 @@ async fn one_failure_brings_back_one_message() {
 #[tokio::test]
 async fn a_panic_brings_back_one_message() {
     let aws = Aws {
-        panics_over: Some(Way::DeadLetterQueue),
+        panics_over: Some(Sink::DeadLetterQueue),
         ..Aws::default()
     };
     let letters = [authentic(b"{}"), authentic(b"[]")];

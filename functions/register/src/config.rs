@@ -1,7 +1,7 @@
 //! The function's configuration.
 
-use printbell_shared::config::{Environment, InvalidEnvironment};
-use printbell_shared::holder::Settings;
+use printbell_adapters::environment::{Environment, InvalidEnvironment};
+use printbell_adapters::worker::setup::Settings;
 
 /// What the environment says.
 #[derive(Debug, Clone)]
@@ -12,8 +12,8 @@ pub struct Config {
 
 impl Config {
     /// Reads the environment; names everything that is missing or wrong at once.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
-        let environment = Environment::new(&lookup);
+    pub fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
+        let environment = Environment::new(lookup);
         let config = Self {
             settings: Settings::read(&environment),
         };

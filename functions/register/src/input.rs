@@ -2,63 +2,40 @@
 
 use printbell_shared::metadata::Metadata;
 use printbell_shared::problem::{FieldError, Problem};
-use printbell_shared::registration::{AppToken, EventFilter, InvalidEventType, Wish};
+use printbell_shared::registration::protocol::WishUpdate;
+use printbell_shared::registration::wish::{AppToken, EventFilter, InvalidEventType};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::route::invalid;
+use crate::problems::invalid;
 
 /// The most event types that a filter has: far more than there are.
 const MAX_EVENT_TYPES: usize = 100;
 
-/// The body of a PUT.
-#[derive(Debug)]
-pub struct Input {
-    /// The App Connection's token; on an update, the one that is there if it isn't given.
-    pub token: Option<AppToken>,
-    /// Which events are to be delivered.
-    pub events: EventFilter,
-    /// What is to come back with each notification.
-    pub metadata: Metadata,
-}
-
-impl Input {
-    /// Reads the body.
-    pub fn read(body: &[u8]) -> Result<Self, Problem> {
-        let mut faults = Faults::default();
-        let body = match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Object(body)) => body,
-            Ok(_) => return Err(faults.and("", "must be a JSON object")),
-            // serde_json says where it stopped, and quotes nothing.
-            Err(error) => return Err(faults.and("", format!("must be a JSON object: {error}"))),
-        };
-        for name in body.keys() {
-            if !matches!(name.as_str(), "appToken" | "eventTypes" | "metadata") {
-                faults.add(&pointer(name), "is not a field that there is");
-            }
-        }
-        let token = faults.token(&body);
-        let events = faults.events(&body);
-        let metadata = faults.metadata(&body);
-        match (faults.0.is_empty(), events, metadata) {
-            (true, Some(events), Some(metadata)) => Ok(Self {
-                token,
-                events,
-                metadata,
-            }),
-            _ => Err(invalid(faults.0)),
+/// Reads the body of a PUT.
+pub(crate) fn wish_update(body: &[u8]) -> Result<WishUpdate, Problem> {
+    let mut faults = Faults::default();
+    let body = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(body)) => body,
+        Ok(_) => return Err(faults.and("", "must be a JSON object")),
+        // serde_json says where it stopped, and quotes nothing.
+        Err(error) => return Err(faults.and("", format!("must be a JSON object: {error}"))),
+    };
+    for name in body.keys() {
+        if !matches!(name.as_str(), "appToken" | "eventTypes" | "metadata") {
+            faults.add(&pointer(name), "is not a field that there is");
         }
     }
-
-    /// What the caller wants, given what was there.
-    pub fn wish(&self, existing: Option<&Wish>) -> Result<Wish, Problem> {
-        let token = self.token.as_ref().or(existing.map(|wish| &wish.token));
-        let token = token.ok_or_else(|| Faults::default().and("/appToken", "is required for a new registration"))?;
-        Ok(Wish {
-            token: token.clone(),
-            events: self.events.clone(),
-            metadata: self.metadata.clone(),
-        })
+    let token = faults.token(&body);
+    let events = faults.events(&body);
+    let metadata = faults.metadata(&body);
+    match (faults.0.is_empty(), events, metadata) {
+        (true, Some(events), Some(metadata)) => Ok(WishUpdate {
+            token,
+            events,
+            metadata,
+        }),
+        _ => Err(invalid(faults.0)),
     }
 }
 
@@ -147,7 +124,7 @@ mod tests {
     use serde_json::json;
 
     fn check(body: Value, faults: &[(&str, &str)]) {
-        let problem = Input::read(body.to_string().as_bytes()).unwrap_err();
+        let problem = wish_update(body.to_string().as_bytes()).unwrap_err();
         let found: Vec<_> = problem
             .errors
             .iter()
@@ -218,17 +195,15 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_told_without_quoting_it() {
-        let problem = Input::read(br#"{"appToken":"secret-token"#).unwrap_err();
+        let problem = wish_update(br#"{"appToken":"secret-token"#).unwrap_err();
         assert!(!problem.to_json().contains("secret-token"));
         assert_eq!(problem.errors[0].field, "");
     }
 
     #[test]
-    fn a_new_registration_needs_a_token_and_an_update_keeps_the_one_it_has() {
-        let input = Input::read(br#"{"eventTypes":[2,1,2],"metadata":{"room":"lab"}}"#).unwrap();
-        assert_eq!(input.wish(None).unwrap_err().errors[0].field, "/appToken");
-        let existing = Input::read(br#"{"appToken":"t"}"#).unwrap().wish(None).unwrap();
-        let wish = input.wish(Some(&existing)).unwrap();
-        assert_eq!((wish.token.expose(), wish.events.types()), ("t", &[1, 2][..]));
+    fn what_is_left_out_is_empty_and_the_token_none() {
+        let update = wish_update(br#"{"eventTypes":[2,1,2]}"#).unwrap();
+        assert_eq!((update.token, update.events.types()), (None, &[1, 2][..]));
+        assert!(update.metadata.is_empty());
     }
 }

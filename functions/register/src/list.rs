@@ -1,19 +1,16 @@
 //! `GET /registrations` and `GET /registrations/{tenantId}`: page by page, by status if wanted.
 
-use lambda_http::http::Uri;
-use percent_encoding::percent_decode_str;
-use printbell_shared::holder::Holder;
+use printbell_adapters::api_gateway::paging::{Paging, parameters};
+use printbell_adapters::api_gateway::response::HttpResponse;
+use printbell_adapters::dynamodb::cursor::InvalidCursor;
+use printbell_adapters::registrations::page::Scope;
+use printbell_adapters::worker::Worker;
 use printbell_shared::id::TenantId;
 use printbell_shared::problem::{FieldError, Problem};
-use printbell_shared::renewal::Status;
-use printbell_shared::table::{Cursor, InvalidCursor, Scope};
+use printbell_shared::registration::renewal::Status;
 
-use crate::answer::{Answer, unavailable};
-use crate::route::invalid;
+use crate::problems::{invalid, unavailable};
 use crate::view::{List, View};
-
-/// The most registrations on a page, and what it has when the caller doesn't say.
-const MAX_LIMIT: u32 = 100;
 
 /// How many requests to DynamoDB one page may take: a rare status can leave nothing of a thousand rows, and then an empty
 /// page with a `next` comes sooner than a full one.
@@ -21,75 +18,54 @@ const MAX_READS: u32 = 10;
 
 /// Which page of which list.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Query {
+pub(crate) struct Query {
     scope: Scope,
-    after: Option<Cursor>,
-    limit: u32,
+    paging: Paging,
 }
 
 impl Query {
     /// Reads the query of a request.
-    pub fn read(tenant: Option<TenantId>, query: &str) -> Result<Self, Problem> {
+    pub(crate) fn read(tenant: Option<TenantId>, query: &[u8]) -> Result<Self, Problem> {
         let mut scope = Scope { tenant, status: None };
-        let (mut after, mut limit) = (None, MAX_LIMIT);
+        let mut paging = Paging::default();
         let mut errors = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = percent_decode_str(name).decode_utf8_lossy();
-            let value = percent_decode_str(value).decode_utf8_lossy();
-            let rule = match &*name {
-                "limit" => match value.parse() {
-                    Ok(number @ 1..=MAX_LIMIT) => {
-                        limit = number;
-                        continue;
-                    }
-                    _ => "must be a number from 1 to 100".to_owned(),
-                },
-                "status" => match Status::parse(&value) {
+        for (name, value) in parameters(query) {
+            let rule = match (name.as_str(), paging.take(&name, &value)) {
+                (_, Some(Ok(()))) => continue,
+                (_, Some(Err(rule))) => rule,
+                ("status", None) => match Status::parse(&value) {
                     Some(status) => {
                         scope.status = Some(status);
                         continue;
                     }
                     None => format!("must be one of {}", Status::ALL.map(Status::as_str).join(", ")),
                 },
-                "next" => match value.parse::<Cursor>() {
-                    Ok(cursor) if cursor.is_in(&scope) => {
-                        after = Some(cursor);
-                        continue;
-                    }
-                    _ => InvalidCursor.to_string(),
-                },
-                _ => "is not a parameter that there is".to_owned(),
+                (_, None) => "is not a parameter that there is".to_owned(),
             };
+            errors.push(FieldError { field: name, rule });
+        }
+        if paging.after.as_ref().is_some_and(|after| !scope.has(after)) {
             errors.push(FieldError {
-                field: name.into_owned(),
-                rule,
+                field: "next".to_owned(),
+                rule: InvalidCursor.to_string(),
             });
         }
         if errors.is_empty() {
-            Ok(Self { scope, after, limit })
+            Ok(Self { scope, paging })
         } else {
             Err(invalid(errors))
         }
     }
 }
 
-/// The query of a request, still encoded.
-pub fn raw_query(uri: &Uri) -> &str {
-    uri.query().unwrap_or_default()
-}
-
 /// One page.
-pub async fn list(holder: &Holder, query: Query) -> Result<Answer, Problem> {
-    let Query {
-        scope,
-        mut after,
-        limit,
-    } = query;
+pub(crate) async fn list(worker: &Worker, query: Query) -> Result<HttpResponse, Problem> {
+    let Query { scope, paging } = query;
+    let Paging { mut after, limit } = paging;
     let mut rows = Vec::new();
     for _ in 0..MAX_READS {
         let missing = limit - u32::try_from(rows.len()).unwrap_or(limit);
-        let page = holder.table.page(&scope, after.as_ref(), missing).await;
+        let page = worker.table.page(&scope, after.as_ref(), missing).await;
         let page = page.map_err(unavailable)?;
         for row in page.rows {
             match row {
@@ -106,7 +82,7 @@ pub async fn list(holder: &Holder, query: Query) -> Result<Answer, Problem> {
         items: rows.iter().map(View::from).collect(),
         next: after.map(|after| after.to_string()),
     };
-    Ok(Answer::json(200, &list))
+    Ok(HttpResponse::json(200, &list))
 }
 
 #[cfg(test)]
@@ -114,7 +90,7 @@ mod tests {
     use super::*;
 
     fn faults(query: &str) -> Vec<String> {
-        let read = Query::read("abc".parse().ok(), query);
+        let read = Query::read("abc".parse().ok(), query.as_bytes());
         let errors = read.map_or_else(|problem| problem.errors, |_| Vec::new());
         errors
             .into_iter()
@@ -124,29 +100,32 @@ mod tests {
 
     #[test]
     fn a_query_says_which_page() {
-        let query = Query::read("abc".parse().ok(), "limit=7&status=suspended").unwrap();
-        assert_eq!((query.limit, query.scope.status), (7, Some(Status::Suspended)));
-        let query = Query::read(None, "").unwrap();
-        assert_eq!((query.limit, query.scope), (100, Scope::default()));
+        let query = Query::read("abc".parse().ok(), b"limit=7&status=suspended").unwrap();
+        assert_eq!((query.paging.limit, query.scope.status), (7, Some(Status::Suspended)));
+        let query = Query::read(None, b"").unwrap();
+        assert_eq!((query.paging.limit, query.scope), (100, Scope::default()));
     }
 
     #[test]
     fn each_broken_rule_is_named() {
-        for limit in ["0", "101", "-1", "x", ""] {
-            assert_eq!(
-                faults(&format!("limit={limit}")),
-                ["limit: must be a number from 1 to 100"],
-                "{limit}"
-            );
-        }
-        let all = faults("status=gone&next=xyz&stauts=active");
+        let all = faults("limit=0&status=gone&next=xyz&stauts=active");
         assert_eq!(
             all,
             [
+                "limit: must be a number from 1 to 100",
                 "status: must be one of pending, active, suspended, revoked, deleting",
                 "next: must be the `next` of an earlier page of the same list",
                 "stauts: is not a parameter that there is",
             ]
+        );
+    }
+
+    #[test]
+    fn the_next_of_another_tenant_s_list_is_none_of_this_one() {
+        assert_eq!(faults("next=WyJhYmMiLCJwMSJd"), [""; 0]);
+        assert_eq!(
+            faults("next=WyJ4eXoiLCJwMSJd"),
+            ["next: must be the `next` of an earlier page of the same list"]
         );
     }
 }

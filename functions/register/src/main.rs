@@ -1,12 +1,12 @@
 //! The registrations API.
 
-use lambda_http::{Error, service_fn};
-use printbell_register::{Config, Registrations};
+use lambda_runtime::{Error, service_fn};
+use printbell_adapters::environment;
+use printbell_register::Registrations;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_http::tracing::init_default_subscriber();
-    let config = Config::from_env(|name| std::env::var(name).ok())?;
-    let registrations = Registrations::new(config, |name| std::env::var(name).ok())?;
-    lambda_http::run(service_fn(|request| registrations.handle(request))).await
+    lambda_runtime::tracing::init_default_subscriber();
+    let registrations = Registrations::start(environment::variable).await?;
+    lambda_runtime::run(service_fn(|event| registrations.handle(event))).await
 }

@@ -1,16 +1,24 @@
 //! Which request it is.
 
-use lambda_http::http::Method;
-use percent_encoding::percent_decode_str;
-use printbell_shared::id::{InvalidId, PrinterRef, RegistrationKey, TenantId};
+use printbell_adapters::api_gateway::request::HttpRequest;
+use printbell_shared::id::{InvalidId, RegistrationKey, TenantId};
 use printbell_shared::problem::{FieldError, Problem};
 
-/// What the paths of the API begin with.
-const ROOT: &str = "registrations";
+use crate::problems::invalid;
+
+/// The routes of the contract, as `template.yaml` writes them.
+const LIST: &str = "GET /registrations";
+const LIST_OF_TENANT: &str = "GET /registrations/{tenantId}";
+const GET: &str = "GET /registrations/{tenantId}/{printerRef}";
+const PUT: &str = "PUT /registrations/{tenantId}/{printerRef}";
+const DELETE: &str = "DELETE /registrations/{tenantId}/{printerRef}";
+const TEST: &str = "POST /registrations/{tenantId}/{printerRef}/test";
+const RENEW: &str = "POST /registrations/{tenantId}/{printerRef}/renew";
+const ROUTES: [&str; 7] = [LIST, LIST_OF_TENANT, GET, PUT, DELETE, TEST, RENEW];
 
 /// A request that the contract has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
+pub(crate) enum Route {
     /// `GET /registrations` and `GET /registrations/{tenantId}`.
     List(Option<TenantId>),
     /// `GET /registrations/{tenantId}/{printerRef}`.
@@ -26,58 +34,81 @@ pub enum Route {
 }
 
 impl Route {
-    /// The route of a request for `path`, which may have a prefix: a stage, or a mapping of a domain name.
-    pub fn of(method: &Method, path: &str) -> Result<Self, Problem> {
-        let mut segments = path.split('/').skip_while(|segment| *segment != ROOT).skip(1);
-        let rest: [Option<&str>; 4] = std::array::from_fn(|_| segments.next());
-        let key = |tenant, printer| {
-            let mut errors = Vec::new();
-            let tenant = parameter::<TenantId>("tenantId", tenant, &mut errors);
-            let printer = parameter::<PrinterRef>("printerRef", printer, &mut errors);
-            match (tenant, printer) {
-                (Some(tenant), Some(printer)) => Ok(RegistrationKey { tenant, printer }),
-                _ => Err(invalid(errors)),
-            }
+    /// The route of a request: the one that API Gateway chose, with the parameters that it took from the path. Only where none
+    /// was chosen (`cargo lambda`) the path itself is looked at.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let (route, parameters) = match &request.route {
+            Some(route) => (route.as_str(), request.path_parameters.clone()),
+            None => matched(&request.method, &request.path).ok_or_else(nowhere)?,
         };
-        match (method.as_str(), rest) {
-            _ if !path.split('/').any(|segment| segment == ROOT) => Err(nowhere()),
-            ("GET", [None, ..] | [Some(""), None, ..]) => Ok(Self::List(None)),
-            ("GET", [Some(tenant), None, ..]) => {
-                let mut errors = Vec::new();
-                let tenant = parameter("tenantId", tenant, &mut errors);
-                tenant
-                    .map(|tenant| Self::List(Some(tenant)))
-                    .ok_or_else(|| invalid(errors))
-            }
-            ("GET", [Some(tenant), Some(printer), None, _]) => key(tenant, printer).map(Self::Get),
-            ("PUT", [Some(tenant), Some(printer), None, _]) => key(tenant, printer).map(Self::Put),
-            ("DELETE", [Some(tenant), Some(printer), None, _]) => key(tenant, printer).map(Self::Delete),
-            ("POST", [Some(tenant), Some(printer), Some("test"), None]) => key(tenant, printer).map(Self::Test),
-            ("POST", [Some(tenant), Some(printer), Some("renew"), None]) => key(tenant, printer).map(Self::Renew),
+        let parameters = Parameters {
+            values: parameters,
+            errors: Vec::new(),
+        };
+        match route {
+            LIST => Ok(Self::List(None)),
+            LIST_OF_TENANT => parameters.tenant().map(|tenant| Self::List(Some(tenant))),
+            GET => parameters.key().map(Self::Get),
+            PUT => parameters.key().map(Self::Put),
+            DELETE => parameters.key().map(Self::Delete),
+            TEST => parameters.key().map(Self::Test),
+            RENEW => parameters.key().map(Self::Renew),
             _ => Err(nowhere()),
         }
     }
 }
 
-fn parameter<T: TryFrom<String, Error = InvalidId>>(name: &str, text: &str, errors: &mut Vec<FieldError>) -> Option<T> {
-    let decoded = percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let read = T::try_from(decoded);
-    read.inspect_err(|rule| {
-        errors.push(FieldError {
-            field: name.to_owned(),
-            rule: rule.to_string(),
-        });
-    })
-    .ok()
+/// The parameters of a path, by name, taken as they are: API Gateway has decoded them, and nobody decodes them again.
+struct Parameters {
+    values: Vec<(String, String)>,
+    errors: Vec<FieldError>,
 }
 
-/// The answer to bad input: `400`, with every field that breaks a rule.
-pub fn invalid(errors: Vec<FieldError>) -> Problem {
-    let detail = "The request was not understood. Correct the fields below and send it again.";
-    Problem {
-        errors,
-        ..Problem::new(400, "Bad Request", detail)
+impl Parameters {
+    fn read<T: TryFrom<String, Error = InvalidId>>(&mut self, name: &str) -> Option<T> {
+        let value = self.values.iter().find(|(other, _)| other == name);
+        let value = value.map(|(_, value)| value.clone()).unwrap_or_default();
+        let id = T::try_from(value);
+        id.inspect_err(|rule| {
+            self.errors.push(FieldError {
+                field: name.to_owned(),
+                rule: rule.to_string(),
+            });
+        })
+        .ok()
     }
+
+    fn tenant(mut self) -> Result<TenantId, Problem> {
+        self.read("tenantId").ok_or_else(|| invalid(self.errors))
+    }
+
+    fn key(mut self) -> Result<RegistrationKey, Problem> {
+        match (self.read("tenantId"), self.read("printerRef")) {
+            (Some(tenant), Some(printer)) => Ok(RegistrationKey { tenant, printer }),
+            _ => Err(invalid(self.errors)),
+        }
+    }
+}
+
+/// The route that a path is, and the parameters in it.
+fn matched(method: &str, path: &str) -> Option<(&'static str, Vec<(String, String)>)> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    ROUTES.into_iter().find_map(|route| {
+        let (known, template) = route.split_once(' ')?;
+        let (parts, segments) = (template.split('/'), path.split('/'));
+        if known != method || parts.clone().count() != segments.clone().count() {
+            return None;
+        }
+        let mut parameters = Vec::new();
+        for (part, segment) in parts.zip(segments) {
+            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                Some(name) => parameters.push((name.to_owned(), segment.to_owned())),
+                None if part == segment => {}
+                None => return None,
+            }
+        }
+        Some((route, parameters))
+    })
 }
 
 fn nowhere() -> Problem {
@@ -89,59 +120,74 @@ fn nowhere() -> Problem {
 mod tests {
     use super::*;
 
-    fn check(method: Method, path: &str, expected: Option<Route>) {
-        assert_eq!(Route::of(&method, path).ok(), expected, "{method} {path}");
+    fn key() -> RegistrationKey {
+        RegistrationKey {
+            tenant: "abc123".parse().unwrap(),
+            printer: "p~42".parse().unwrap(),
+        }
+    }
+
+    /// A request as API Gateway hands it over, whatever the path is.
+    fn chosen(route: &str, parameters: &[(&str, &str)]) -> HttpRequest {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        HttpRequest {
+            path: "/registrations/registrations/x/y".to_owned(),
+            route: Some(route.to_owned()),
+            path_parameters: parameters.iter().map(owned).collect(),
+            ..HttpRequest::default()
+        }
     }
 
     #[test]
     fn every_route_of_the_contract_is_known_and_no_other() {
-        let key = RegistrationKey {
-            tenant: "abc123".parse().unwrap(),
-            printer: "p~42".parse().unwrap(),
-        };
-        let tenant = Some(key.tenant.clone());
-        check(Method::GET, "/registrations", Some(Route::List(None)));
-        check(Method::GET, "/registrations/", Some(Route::List(None)));
-        check(Method::GET, "/registrations/abc123", Some(Route::List(tenant)));
-        check(Method::GET, "/registrations/abc123/p~42", Some(Route::Get(key.clone())));
-        check(
-            Method::GET,
-            "/registrations/abc123/p%7E42",
-            Some(Route::Get(key.clone())),
-        );
-        check(
-            Method::GET,
-            "/v1/registrations/abc123/p~42",
-            Some(Route::Get(key.clone())),
-        );
-        check(Method::PUT, "/registrations/abc123/p~42", Some(Route::Put(key.clone())));
-        check(
-            Method::DELETE,
-            "/registrations/abc123/p~42",
-            Some(Route::Delete(key.clone())),
-        );
-        check(
-            Method::POST,
-            "/registrations/abc123/p~42/test",
-            Some(Route::Test(key.clone())),
-        );
-        check(
-            Method::POST,
-            "/registrations/abc123/p~42/renew",
-            Some(Route::Renew(key)),
-        );
-        check(Method::GET, "/", None);
-        check(Method::GET, "/octoeverywhere/webhook", None);
-        check(Method::PUT, "/registrations/abc123", None);
-        check(Method::POST, "/registrations/abc123/p42", None);
-        check(Method::GET, "/registrations/abc123/p42/test", None);
-        check(Method::POST, "/registrations/abc123/p42/test/it", None);
+        let ids = [("tenantId", "abc123"), ("printerRef", "p~42")];
+        let table = [
+            (LIST, Some(Route::List(None))),
+            (LIST_OF_TENANT, Some(Route::List(Some(key().tenant)))),
+            (GET, Some(Route::Get(key()))),
+            (PUT, Some(Route::Put(key()))),
+            (DELETE, Some(Route::Delete(key()))),
+            (TEST, Some(Route::Test(key()))),
+            (RENEW, Some(Route::Renew(key()))),
+            ("POST /octoeverywhere/webhook", None),
+            ("PATCH /registrations/{tenantId}/{printerRef}", None),
+        ];
+        for (route, expected) in table {
+            assert_eq!(Route::of(&chosen(route, &ids)).ok(), expected, "{route}");
+        }
     }
 
     #[test]
-    fn bad_ids_are_named() {
-        let problem = Route::of(&Method::GET, "/registrations/a%20b/p%2F42").unwrap_err();
-        let fields: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
-        assert_eq!((problem.status, fields), (400, vec!["tenantId", "printerRef"]));
+    fn where_no_route_was_chosen_the_path_is_looked_at() {
+        let table = [
+            ("GET", "/registrations", Some(Route::List(None))),
+            ("GET", "/registrations/", Some(Route::List(None))),
+            ("GET", "/registrations/abc123", Some(Route::List(Some(key().tenant)))),
+            ("PUT", "/registrations/abc123/p~42", Some(Route::Put(key()))),
+            ("POST", "/registrations/abc123/p~42/renew", Some(Route::Renew(key()))),
+            ("GET", "/", None),
+            ("GET", "/v1/registrations", None),
+            ("PUT", "/registrations/abc123", None),
+            ("POST", "/registrations/abc123/p~42/test/it", None),
+        ];
+        for (method, path, expected) in table {
+            let request = HttpRequest {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                ..HttpRequest::default()
+            };
+            assert_eq!(Route::of(&request).ok(), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn bad_ids_are_named_and_nothing_is_decoded_again() {
+        for (tenant, printer) in [("a b", "p/42"), ("a%41", "p%2F42"), ("", "ä")] {
+            let request = chosen(GET, &[("tenantId", tenant), ("printerRef", printer)]);
+            let problem = Route::of(&request).unwrap_err();
+            let fields: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+            assert_eq!((problem.status, fields), (400, vec!["tenantId", "printerRef"]));
+        }
+        assert_eq!(Route::of(&chosen(GET, &[])).unwrap_err().errors.len(), 2);
     }
 }

@@ -1,16 +1,17 @@
 //! How a registration is shown: everything but its token.
 
 use jiff::Timestamp;
+use printbell_adapters::api_gateway::response::HttpResponse;
 use printbell_shared::id::{PrinterRef, TenantId};
 use printbell_shared::metadata::Metadata;
 use printbell_shared::registration::Registration;
-use printbell_shared::renewal::{EpochSeconds, Status};
+use printbell_shared::registration::renewal::{EpochSeconds, Status};
 use serde::Serialize;
 
 /// A registration, as the contract shows it. What isn't known or doesn't apply is `null`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     tenant_id: &'a TenantId,
     printer_ref: &'a PrinterRef,
     status: &'static str,
@@ -33,13 +34,18 @@ struct ErrorView<'a> {
     message: &'a str,
 }
 
+/// Shows a registration.
+pub(crate) fn show(status: u16, row: &Registration) -> HttpResponse {
+    HttpResponse::json(status, &View::from(row))
+}
+
 /// A page of registrations.
 #[derive(Debug, Serialize)]
-pub struct List<'a> {
+pub(crate) struct List<'a> {
     /// The registrations.
-    pub items: Vec<View<'a>>,
+    pub(crate) items: Vec<View<'a>>,
     /// What to ask for with `?next=`; `null` on the last page.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl<'a> From<&'a Registration> for View<'a> {

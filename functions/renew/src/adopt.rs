@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use printbell_shared::holder::Holder;
+use printbell_adapters::dynamodb::table::Unavailable;
+use printbell_adapters::registrations::item::Unreadable;
+use printbell_adapters::worker::Worker;
 use printbell_shared::id::{InvalidId, RegistrationKey};
-use printbell_shared::table::{Unavailable, Unreadable};
 use serde::Serialize;
 
-use crate::event::Written;
+use crate::event::RawKey;
 use crate::pace::{Limits, RunPace};
 use crate::report::Report;
-use crate::row::{Seen, renew};
+use crate::row::{RowResult, renew};
 
 /// As many rows as are renewed at once: somebody who writes a few is watching. What an import leaves waits for the schedule,
 /// whose runs keep to one rate.
@@ -22,7 +23,7 @@ const AT_ONCE: usize = 10;
 /// What the adoption came to.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Adopted {
+pub struct Adoption {
     /// Rows that are in the index now, and weren't.
     pub adopted: u64,
     /// What became of those that were renewed at once.
@@ -30,18 +31,18 @@ pub struct Adopted {
     pub report: Report,
 }
 
-/// Puts `written` into the index, and renews a handful at once.
-pub async fn adopt(holder: Arc<Holder>, limits: Limits, written: Vec<Written>) -> Result<Adopted, Unavailable> {
+/// Puts `rows` into the index, and renews a handful at once.
+pub async fn adopt(worker: Arc<Worker>, limits: Limits, rows: Vec<RawKey>) -> Result<Adoption, Unavailable> {
     let mut adopted = Vec::new();
-    let mut report = Report::new(holder.clock.now());
-    for row in written {
+    let mut report = Report::new(worker.clock.now());
+    for row in rows {
         match key(&row) {
             Ok(key) => {
-                if holder.table.adopt(&key, holder.clock.now().into()).await? {
+                if worker.table.adopt(&key, worker.clock.now().into()).await? {
                     adopted.push(key);
                 }
             }
-            Err(rule) => report.count(Seen::Unreadable(Unreadable {
+            Err(rule) => report.count(RowResult::Unreadable(Unreadable {
                 key: format!("{}/{}", row.tenant, row.printer),
                 reason: format!("its tenantId and printerRef {rule}"),
             })),
@@ -49,15 +50,15 @@ pub async fn adopt(holder: Arc<Holder>, limits: Limits, written: Vec<Written>) -
     }
     let count = adopted.len() as u64;
     if adopted.len() <= AT_ONCE {
-        let pace = Arc::new(RunPace::until_deadline(limits, &holder));
+        let pace = Arc::new(RunPace::until_deadline(limits, &worker));
         for key in adopted {
-            report.count(renew(Arc::clone(&holder), Arc::clone(&pace), key).await);
+            report.count(renew(Arc::clone(&worker), Arc::clone(&pace), key).await);
         }
     }
-    Ok(Adopted { adopted: count, report })
+    Ok(Adoption { adopted: count, report })
 }
 
-fn key(row: &Written) -> Result<RegistrationKey, InvalidId> {
+fn key(row: &RawKey) -> Result<RegistrationKey, InvalidId> {
     Ok(RegistrationKey {
         tenant: row.tenant.parse()?,
         printer: row.printer.parse()?,

@@ -1,7 +1,7 @@
 //! The function's configuration.
 
-use printbell_shared::config::{Environment, InvalidEnvironment};
-use printbell_shared::holder::Settings;
+use printbell_adapters::environment::{Environment, InvalidEnvironment};
+use printbell_adapters::worker::setup::Settings;
 
 use crate::pace::Limits;
 
@@ -16,8 +16,8 @@ pub struct Config {
 
 impl Config {
     /// Reads the environment; names everything that is missing or wrong at once.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
-        let environment = Environment::new(&lookup);
+    pub fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
+        let environment = Environment::new(lookup);
         let config = Self {
             settings: Settings::read(&environment),
             limits: Limits {
@@ -48,7 +48,7 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        assert_eq!(Config::from_env(template).unwrap().limits, Limits::DEFAULT);
+        assert_eq!(Config::from_env(&template).unwrap().limits, Limits::DEFAULT);
         let wrong = |name: &str| match name {
             "OCTOEVERYWHERE_URL" => Some("octoeverywhere.com".to_owned()),
             "PUBLIC_URL" => Some("http://bell.example.com".to_owned()),
@@ -56,7 +56,7 @@ mod tests {
             "TABLE_NAME" => None,
             name => template(name),
         };
-        let InvalidEnvironment(faults) = Config::from_env(wrong).unwrap_err();
+        let InvalidEnvironment(faults) = Config::from_env(&wrong).unwrap_err();
         assert_eq!(
             faults,
             [

@@ -1,7 +1,7 @@
 //! What the function is invoked with.
 
+use printbell_adapters::dynamodb::cursor::Cursor;
 use printbell_shared::id::TenantId;
-use printbell_shared::table::Cursor;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ pub enum Event {
     /// Make registrations due again: `{"reapply": {…}}`, by hand.
     Reapply(Reapply),
     /// Rows that a person wrote: `{"Records": […]}`, from the table's stream.
-    Adopt(Vec<Written>),
+    Adopt(Vec<RawKey>),
 }
 
 /// Which registrations to apply again. `{}` is all of them.
@@ -34,7 +34,7 @@ pub struct Reapply {
 
 /// The key of a row in the table's stream, whatever it is: rows that are written by hand may break every rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct RawKey {
     /// `tenantId`.
     pub tenant: String,
     /// `printerRef`.
@@ -53,17 +53,16 @@ impl<'de> Deserialize<'de> for Event {
         let Some(Value::Array(records)) = event.get("Records") else {
             return Ok(Self::Run);
         };
-        let written = records.iter().map(|record| {
+        let keys = records.iter().map(|record| {
             let key = |name: &str| record["dynamodb"]["Keys"][name]["S"].as_str().map(str::to_owned);
-            Some(Written {
+            Some(RawKey {
                 tenant: key("tenantId")?,
                 printer: key("printerRef")?,
             })
         });
         // Never quotes a record: it holds a whole row, token and all.
-        let written: Option<_> = written.collect();
-        written
-            .map(Self::Adopt)
+        let keys: Option<_> = keys.collect();
+        keys.map(Self::Adopt)
             .ok_or_else(|| D::Error::custom("Records are not those of the registrations table's stream"))
     }
 }
@@ -152,11 +151,11 @@ mod tests {
         let image = json!({"tenantId": {"S": "a b"}, "printerRef": {"S": "p1"}, "appToken": {"S": "secret-token"}});
         let keys = json!({"tenantId": {"S": "a b"}, "printerRef": {"S": "p1"}});
         let record = json!({"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": image}});
-        let written = Written {
+        let key = RawKey {
             tenant: "a b".to_owned(),
             printer: "p1".to_owned(),
         };
-        assert_eq!(read(json!({"Records": [record]})), Ok(Event::Adopt(vec![written])));
+        assert_eq!(read(json!({"Records": [record]})), Ok(Event::Adopt(vec![key])));
         let broken = json!({"Records": [{"dynamodb": {"NewImage": image}}]});
         assert!(!read(broken).unwrap_err().contains("secret-token"));
     }

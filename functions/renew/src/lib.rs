@@ -3,38 +3,36 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | what the function is invoked with | [`event`] |
-//! | registrations that are to be applied again | [`reapply`] |
-//! | rows that were written by hand | [`adopt`] |
-//! | one run over what is due, and each row of it | [`run`], [`row`] |
-//! | how hard OctoEverywhere is worked meanwhile | [`pace`] |
-//! | what a run came to, as answer and as metrics | [`report`] |
+//! | what the function is invoked with | `event` |
+//! | registrations that are to be applied again | `reapply` |
+//! | rows that were written by hand | `adopt` |
+//! | one run over what is due, and each row of it | `run`, `row` |
+//! | how hard OctoEverywhere is worked meanwhile | `pace` |
+//! | what a run came to, as answer and as metrics | `report` |
 //!
-//! What is due when, and what an answer means, are rules of [`printbell_shared::renewal`].
+//! What is due when, and what an answer means, are rules of [`printbell_shared::registration::renewal`].
 
-pub mod adopt;
-pub mod config;
-pub mod event;
-pub mod pace;
-pub mod reapply;
-pub mod report;
-pub mod row;
-pub mod run;
+mod adopt;
+mod config;
+mod event;
+mod pace;
+mod reapply;
+mod report;
+mod row;
+mod run;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use printbell_shared::aws::NoAws;
-use printbell_shared::clock::end_of_invocation;
-use printbell_shared::holder::{Holder, Setup};
+use printbell_adapters::worker::Worker;
+use printbell_adapters::worker::setup::Setup;
 use serde::Serialize;
 
-use adopt::Adopted;
-pub use config::Config;
+use adopt::Adoption;
+use config::Config;
 use event::Event;
 use pace::Limits;
-use reapply::Reapplied;
+use reapply::Reapplication;
 use report::Report;
 
 /// The function.
@@ -44,25 +42,25 @@ pub struct Renewals {
 }
 
 impl Renewals {
-    /// The function with this configuration; `lookup` reads what Lambda's own environment says about AWS.
-    pub fn new(config: Config, lookup: impl Fn(&'static str) -> Option<String>) -> Result<Self, NoAws> {
+    /// The function on AWS; `lookup` reads the environment.
+    pub async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let config = Config::from_env(&lookup)?;
         Ok(Self {
             setup: Setup::new(config.settings, lookup)?,
             limits: config.limits,
         })
     }
 
-    /// Does what the event asks for.
-    pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Answer, Error> {
+    /// Does what the event asks for; answers with what it came to.
+    pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<impl Serialize, Error> {
         let LambdaEvent { payload, context } = event;
-        let deadline = end_of_invocation(context.deadline, Timestamp::now());
-        let holder = Arc::new(self.setup.holder(&context.request_id, deadline)?);
+        let worker = Arc::new(self.setup.worker(&context.request_id, context.deadline)?);
         let limits = self.limits;
         // Boxed, because the compiler computes the layout of each, and gives up on all of them in one.
         Ok(match payload {
-            Event::Run => Answer::Run(Box::pin(run(holder, limits, &context.env_config.function_name)).await?),
-            Event::Reapply(which) => Answer::Reapplied(Box::pin(reapply::reapply(&holder, limits, which)).await?),
-            Event::Adopt(rows) => Answer::Adopted(Box::pin(adopt::adopt(holder, limits, rows)).await?),
+            Event::Run => Summary::Run(Box::pin(run(worker, limits, &context.env_config.function_name)).await?),
+            Event::Reapply(which) => Summary::Reapplication(Box::pin(reapply::reapply(&worker, limits, which)).await?),
+            Event::Adopt(rows) => Summary::Adoption(Box::pin(adopt::adopt(worker, limits, rows)).await?),
         })
     }
 }
@@ -70,21 +68,19 @@ impl Renewals {
 /// What an event came to.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
-    /// A run.
+enum Summary {
     Run(Report),
-    /// A reapplication.
-    Reapplied(Reapplied),
-    /// Rows that were written by hand.
-    Adopted(Adopted),
+    Reapplication(Reapplication),
+    /// Of rows that were written by hand.
+    Adoption(Adoption),
 }
 
 /// A run, its figures logged as metrics.
-async fn run(holder: Arc<Holder>, limits: Limits, function: &str) -> Result<Report, Error> {
-    let now = holder.clock.now();
+async fn run(worker: Arc<Worker>, limits: Limits, function: &str) -> Result<Report, Error> {
+    let now = worker.clock.now();
     // Without a key nothing can be renewed: better not to take any lease.
-    holder.keys.signing_key(now).await?;
-    let report = run::run(holder, limits).await?;
+    worker.keys.signing_key(now).await?;
+    let report = run::run(worker, limits).await?;
     println!("{}", report.to_emf(function, now));
     Ok(report)
 }

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use printbell_shared::holder::{CALL_TIME, Holder, Pace, Turn};
-use printbell_shared::registration::Reply;
-use printbell_shared::renewal::{Answer, Fault};
+use printbell_adapters::worker::{Pace, Permit, Worker};
+use printbell_shared::registration::protocol::CALL_TIME;
+use printbell_shared::registration::service_response::{Fault, ResponseClass, ServiceResponse};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
@@ -79,8 +79,8 @@ struct State {
 
 impl RunPace {
     /// The pace for a run that starts no call which the invocation hasn't the time for.
-    pub fn until_deadline(limits: Limits, holder: &Holder) -> Self {
-        let left = holder.deadline.duration_since(holder.clock.now()) - CALL_TIME;
+    pub fn until_deadline(limits: Limits, worker: &Worker) -> Self {
+        let left = worker.deadline.duration_since(worker.clock.now()) - CALL_TIME;
         Self::new(limits, Instant::now() + Duration::try_from(left).unwrap_or_default())
     }
 
@@ -135,7 +135,7 @@ impl RunPace {
 }
 
 impl Pace for RunPace {
-    async fn turn(&self) -> Option<Turn> {
+    async fn turn(&self) -> Option<Permit> {
         // In flight first: a slot in time that then isn't used is lost.
         let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
         while let Some(turn) = self.take_turn() {
@@ -149,12 +149,12 @@ impl Pace for RunPace {
         None
     }
 
-    fn heard(&self, reply: &Reply) {
+    fn heard(&self, response: &ServiceResponse) {
         let state = &mut *self.state();
-        let is_throttled = reply.code == Some(TOO_MANY_REQUESTS);
-        let (fails, asked) = match reply.answer {
-            Answer::Temporary { fault, retry_after } => (fault == Fault::Service, retry_after),
-            Answer::Applied | Answer::Suspended | Answer::Refused => (false, None),
+        let is_throttled = response.code == Some(TOO_MANY_REQUESTS);
+        let (fails, asked) = match response.class {
+            ResponseClass::Temporary { fault, retry_after } => (fault == Fault::Service, retry_after),
+            ResponseClass::Applied | ResponseClass::Suspended | ResponseClass::Refused => (false, None),
         };
         state.throttles = if is_throttled { state.throttles + 1 } else { 0 };
         if !is_throttled {
@@ -189,9 +189,9 @@ mod tests {
         RunPace::new(limits, Instant::now() + Duration::from_secs(seconds))
     }
 
-    fn reply(code: u16, fault: Fault, retry_after: Option<i64>) -> Reply {
-        Reply {
-            answer: Answer::Temporary {
+    fn response(code: u16, fault: Fault, retry_after: Option<i64>) -> ServiceResponse {
+        ServiceResponse {
+            class: ResponseClass::Temporary {
                 fault,
                 retry_after: retry_after.map(SignedDuration::from_secs),
             },
@@ -203,7 +203,10 @@ mod tests {
     #[tokio::test]
     async fn only_failures_of_the_service_in_a_row_stop_a_run() {
         let pace = pace(60);
-        let (down, own) = (reply(500, Fault::Service, None), reply(602, Fault::Registration, None));
+        let (down, own) = (
+            response(500, Fault::Service, None),
+            response(602, Fault::Registration, None),
+        );
         for _ in 0..FAILURES_TO_STOP - 1 {
             pace.heard(&down);
         }
@@ -213,7 +216,7 @@ mod tests {
             pace.heard(&down);
         }
         // A 429 says neither that the service is well nor that it isn't.
-        pace.heard(&reply(429, Fault::Registration, None));
+        pace.heard(&response(429, Fault::Registration, None));
         assert_eq!(pace.stop(), None);
         pace.heard(&down);
         assert_eq!(pace.stop(), Some(Stop::Failing));
@@ -223,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_pause_longer_than_the_run_ends_it_from_the_third_429_on() {
         let pace = pace(60);
-        let busy = reply(429, Fault::Registration, Some(3600));
+        let busy = response(429, Fault::Registration, Some(3600));
         for _ in 0..THROTTLES_TO_PAUSE - 1 {
             pace.heard(&busy);
         }

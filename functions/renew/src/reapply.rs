@@ -4,11 +4,15 @@
 //! they may. Its place in the table decides that, and nothing is ever put off: to do it twice, or once more from the start
 //! after a crash, changes nothing for those that it has been done for.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
-use printbell_shared::holder::Holder;
+use printbell_adapters::dynamodb::table::Unavailable;
+use printbell_adapters::registrations::page::Scope;
+use printbell_adapters::registrations::{RegistrationsTable, WriteError};
+use printbell_adapters::worker::Worker;
 use printbell_shared::registration::Registration;
-use printbell_shared::renewal::Status;
-use printbell_shared::table::{Scope, Table, Unavailable, WriteError};
+use printbell_shared::registration::renewal::Status;
 use serde::Serialize;
 use tokio::task::{JoinError, JoinSet};
 
@@ -30,7 +34,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 /// What a reapplication came to.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Reapplied {
+pub struct Reapplication {
     /// Registrations that are due sooner now.
     pub reapplied: u64,
     /// Registrations that were due by then already.
@@ -54,8 +58,8 @@ pub struct GoOn {
     pub reapply: Reapply,
 }
 
-/// What became of one row.
-enum Became {
+/// What result of one row.
+enum RowResult {
     Reapplied,
     DueAlready,
     LeftAlone,
@@ -63,61 +67,61 @@ enum Became {
 }
 
 /// Makes due again what `reapply` says, as far as the invocation's time goes.
-pub async fn reapply(holder: &Holder, limits: Limits, reapply: Reapply) -> Result<Reapplied, Unavailable> {
+pub async fn reapply(worker: &Worker, limits: Limits, reapply: Reapply) -> Result<Reapplication, Unavailable> {
     let scope = Scope {
         tenant: reapply.tenant_id.clone(),
         status: None,
     };
     let interval = SignedDuration::from_secs(1) / i32::try_from(limits.per_second.get()).unwrap_or(i32::MAX);
-    let now = holder.clock.now();
+    let now = worker.clock.now();
     let mut at = reapply.from.map_or(now, |from| from.max(now));
     let mut after = reapply.after;
-    let mut done = Reapplied::default();
+    let mut reapplication = Reapplication::default();
     loop {
-        let page = holder.table.page(&scope, after.as_ref(), PAGE).await?;
+        let page = worker.table.page(&scope, after.as_ref(), PAGE).await?;
         let mut writes = JoinSet::new();
         for row in page.rows {
             let row = match row {
                 Ok(row) => row,
                 Err(unreadable) => {
                     tracing::error!(row = unreadable.key, "{unreadable}");
-                    done.unreadable += 1;
+                    reapplication.unreadable += 1;
                     continue;
                 }
             };
             if writes.len() >= WRITES {
-                done.count(writes.join_next().await);
+                reapplication.count(writes.join_next().await);
             }
-            writes.spawn(write(holder.table.clone(), row, now, at));
+            writes.spawn(write(worker.table.clone(), Arc::new(row), now, at));
             at = at.saturating_add(interval).unwrap_or(at);
         }
-        while let Some(became) = writes.join_next().await {
-            done.count(Some(became));
+        while let Some(result) = writes.join_next().await {
+            reapplication.count(Some(result));
         }
-        done.until = Some(at);
+        reapplication.until = Some(at);
         after = page.next;
         if after.is_none() {
-            return Ok(done);
+            return Ok(reapplication);
         }
-        if holder.deadline.duration_since(holder.clock.now()) < MARGIN {
+        if worker.deadline.duration_since(worker.clock.now()) < MARGIN {
             let reapply = Reapply {
                 tenant_id: reapply.tenant_id,
                 after,
                 from: Some(at),
             };
-            done.go_on = Some(GoOn { reapply });
-            return Ok(done);
+            reapplication.go_on = Some(GoOn { reapply });
+            return Ok(reapplication);
         }
     }
 }
 
-impl Reapplied {
-    fn count(&mut self, became: Option<Result<Became, JoinError>>) {
-        match became {
-            Some(Ok(Became::Reapplied)) => self.reapplied += 1,
-            Some(Ok(Became::DueAlready)) => self.due_already += 1,
-            Some(Ok(Became::LeftAlone)) => self.left_alone += 1,
-            Some(Ok(Became::Failed)) => self.failed += 1,
+impl Reapplication {
+    fn count(&mut self, result: Option<Result<RowResult, JoinError>>) {
+        match result {
+            Some(Ok(RowResult::Reapplied)) => self.reapplied += 1,
+            Some(Ok(RowResult::DueAlready)) => self.due_already += 1,
+            Some(Ok(RowResult::LeftAlone)) => self.left_alone += 1,
+            Some(Ok(RowResult::Failed)) => self.failed += 1,
             Some(Err(error)) => {
                 tracing::error!("{error}");
                 self.failed += 1;
@@ -128,24 +132,24 @@ impl Reapplied {
 }
 
 /// Writes that `row` is due at `at`, if that is sooner than it was.
-async fn write(table: Table, mut row: Registration, now: Timestamp, at: Timestamp) -> Became {
+async fn write(table: RegistrationsTable, mut row: Arc<Registration>, now: Timestamp, at: Timestamp) -> RowResult {
     for _ in 0..TRIES {
         if matches!(row.renewal.status, Status::Revoked | Status::Deleting) {
-            return Became::LeftAlone;
+            return RowResult::LeftAlone;
         }
         let Some(next) = row.reapply(now, at) else {
-            return Became::DueAlready;
+            return RowResult::DueAlready;
         };
-        match table.replace(&row, &next).await {
-            Ok(()) => return Became::Reapplied,
-            Err(WriteError::Conflict(Some(fresh))) => row = *fresh,
-            Err(WriteError::Conflict(None)) => return Became::LeftAlone,
+        match table.store(Some(&row), &next).await {
+            Ok(()) => return RowResult::Reapplied,
+            Err(WriteError::Conflict(Some(fresh))) => row = fresh,
+            Err(WriteError::Conflict(None)) => return RowResult::LeftAlone,
             Err(WriteError::Failed(error)) => {
                 tracing::error!(row = %row.key, "{error}");
-                return Became::Failed;
+                return RowResult::Failed;
             }
         }
     }
     tracing::error!(row = %row.key, "written by others {TRIES} times in a row");
-    Became::Failed
+    RowResult::Failed
 }

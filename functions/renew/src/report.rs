@@ -1,13 +1,13 @@
 //! What a run came to: its answer, and the same as metrics.
 
 use jiff::Timestamp;
-use printbell_shared::holder::Done;
-use printbell_shared::renewal::{EpochSeconds, Outcome, Status};
+use printbell_shared::registration::protocol::Work;
+use printbell_shared::registration::renewal::{Effect, EpochSeconds, Status};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::pace::Stop;
-use crate::row::Seen;
+use crate::row::RowResult;
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "Printbell";
@@ -64,20 +64,20 @@ impl Report {
     }
 
     /// Counts one row that was due; says in the log what needs a person.
-    pub fn count(&mut self, seen: Seen) {
+    pub fn count(&mut self, result: RowResult) {
         self.due += 1;
-        match seen {
-            Seen::Worked { done, expiry } => {
+        match result {
+            RowResult::Worked { work, expiry } => {
                 let left = expiry.map(|expiry| (expiry - self.now).as_secs());
                 self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(left).min();
-                self.count_done(&done);
+                self.count_work(&work);
             }
-            Seen::Stale => self.stale += 1,
-            Seen::Unreadable(unreadable) => {
+            RowResult::Stale => self.stale += 1,
+            RowResult::Unreadable(unreadable) => {
                 self.unreadable += 1;
                 tracing::error!(row = unreadable.key, "{unreadable}");
             }
-            Seen::BrokenOff { key, reason } => {
+            RowResult::BrokenOff { key, reason } => {
                 self.broken_off += 1;
                 let row = key.map(|key| key.to_string()).unwrap_or_default();
                 tracing::error!(row, "{reason}");
@@ -91,16 +91,16 @@ impl Report {
         self.left_over += rows;
     }
 
-    fn count_done(&mut self, done: &Done) {
-        match done.outcome {
-            _ if done.is_left => self.left_over += 1,
-            Some(Outcome::Renewed) => self.renewed += 1,
-            Some(Outcome::Temporary | Outcome::Suspended | Outcome::Refused) => self.temporary += 1,
-            Some(Outcome::Revoked | Outcome::Restored | Outcome::Withdrawn) => self.permanent += 1,
-            Some(Outcome::Deleted) => self.deleted += 1,
+    fn count_work(&mut self, work: &Work) {
+        match work.effect {
+            _ if work.is_unfinished => self.left_over += 1,
+            Some(Effect::Renewed) => self.renewed += 1,
+            Some(Effect::Temporary | Effect::Suspended | Effect::Refused) => self.temporary += 1,
+            Some(Effect::Revoked | Effect::Restored | Effect::Withdrawn) => self.permanent += 1,
+            Some(Effect::Deleted) => self.deleted += 1,
             None => self.stale += 1,
         }
-        if let Some(row) = &done.row
+        if let Some(row) = &work.row
             && row.renewal.status == Status::Revoked
             && let Some(error) = &row.last_error
         {

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use printbell_shared::holder::{BrokenOff, Done, Holder};
+use printbell_adapters::registrations::ReadError;
+use printbell_adapters::registrations::item::Unreadable;
+use printbell_adapters::worker::{Interruption, WorkError, Worker};
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::registration::Registration;
-use printbell_shared::renewal::{EpochSeconds, Status};
-use printbell_shared::table::{ReadError, Unreadable, WriteError};
+use printbell_shared::registration::protocol::{Conclusion, Errand, Work};
+use printbell_shared::registration::renewal::{EpochSeconds, Status};
 use tokio::task::JoinError;
 
 use crate::pace::RunPace;
 
 /// What became of a row.
 #[derive(Debug)]
-pub enum Seen {
+pub enum RowResult {
     /// It was worked on.
     Worked {
         /// What the work came to.
-        done: Box<Done>,
+        work: Work,
         /// When it would have expired.
         expiry: Option<EpochSeconds>,
     },
@@ -34,7 +36,7 @@ pub enum Seen {
     },
 }
 
-impl Seen {
+impl RowResult {
     /// A bug costs the row this run, and no other row anything.
     pub fn panicked(error: JoinError) -> Self {
         Self::BrokenOff {
@@ -44,45 +46,31 @@ impl Seen {
     }
 }
 
-/// Takes the lease of the row, if it is still due, and works on it.
-pub async fn renew(holder: Arc<Holder>, pace: Arc<RunPace>, key: RegistrationKey) -> Seen {
-    let worked = async {
-        let Some((row, expiry)) = lease(&holder, &key).await? else {
-            return Ok(Seen::Stale);
-        };
-        let done = Box::new(holder.work(row, None, &*pace).await?);
-        Ok(Seen::Worked { done, expiry })
+/// Works on the row, if it is still due. The index may be old, so what counts is the row as it is now: or one worker would
+/// take another one's lease.
+pub async fn renew(worker: Arc<Worker>, pace: Arc<RunPace>, key: RegistrationKey) -> RowResult {
+    let work = async {
+        let row = worker.table.get(&key).await.map_err(WorkError::from)?;
+        let expiry = row.as_deref().and_then(expiry);
+        let conclusion = worker.run(&key, Errand::Renew, row, &*pace).await;
+        let conclusion = conclusion.map_err(|Interruption { error, .. }| error)?;
+        Ok(match conclusion {
+            Conclusion::Worked(work) => RowResult::Worked { work, expiry },
+            Conclusion::Idle | Conclusion::Objected(_) | Conclusion::Withdrawn(_) => RowResult::Stale,
+        })
     };
-    match worked.await {
-        Ok(seen) => seen,
-        Err(BrokenOff::Table(ReadError::Unreadable(unreadable))) => Seen::Unreadable(unreadable),
-        Err(error) => Seen::BrokenOff {
+    match work.await {
+        Ok(result) => result,
+        Err(WorkError::Table(ReadError::Unreadable(unreadable))) => RowResult::Unreadable(unreadable),
+        Err(error) => RowResult::BrokenOff {
             key: Some(key),
             reason: error.to_string(),
         },
     }
 }
 
-/// The index may be old, so what counts is the row as it is now: or one worker would take another one's lease.
-async fn lease(
-    holder: &Holder,
-    key: &RegistrationKey,
-) -> Result<Option<(Registration, Option<EpochSeconds>)>, ReadError> {
-    let Some(row) = holder.table.get(key).await? else {
-        return Ok(None);
-    };
-    let Some(leased) = row.lease(holder.clock.now(), holder.deadline) else {
-        return Ok(None);
-    };
-    match holder.table.replace(&row, &leased).await {
-        Ok(()) => {
-            let expiry = row
-                .renewal
-                .expires_at()
-                .filter(|_| matches!(row.renewal.status, Status::Active | Status::Pending));
-            Ok(Some((leased, expiry)))
-        }
-        Err(WriteError::Conflict(_)) => Ok(None),
-        Err(WriteError::Failed(error)) => Err(error),
-    }
+/// When a registration that ought to be alive expires.
+fn expiry(row: &Registration) -> Option<EpochSeconds> {
+    let is_alive = matches!(row.renewal.status, Status::Active | Status::Pending);
+    row.renewal.expires_at().filter(|_| is_alive)
 }

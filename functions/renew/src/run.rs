@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use printbell_shared::holder::Holder;
+use printbell_adapters::dynamodb::table::Unavailable;
+use printbell_adapters::registrations::due::Due;
+use printbell_adapters::registrations::item::Unreadable;
+use printbell_adapters::worker::Worker;
 use printbell_shared::id::RegistrationKey;
-use printbell_shared::table::{Due, Unavailable, Unreadable};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Duration;
 
 use crate::pace::{Limits, RunPace};
 use crate::report::Report;
-use crate::row::{Seen, renew};
+use crate::row::{RowResult, renew};
 
 /// Keys that are read ahead, so that no call waits for a page.
 const READ_AHEAD: usize = 64;
@@ -23,42 +25,42 @@ const AHEAD: usize = 16;
 const COUNTING_TIME: Duration = Duration::from_secs(3);
 
 /// What the index told: whose row is due, or that it can't be said whose.
-type Told = Result<RegistrationKey, Unreadable>;
+type DueRow = Result<RegistrationKey, Unreadable>;
 
 /// Renews what is due, as far as the invocation's time goes.
 ///
 /// # Errors
 /// When the table can't be read. What was renewed until then is written.
-pub async fn run(holder: Arc<Holder>, limits: Limits) -> Result<Report, Unavailable> {
-    let now = holder.clock.now();
-    let pace = Arc::new(RunPace::until_deadline(limits, &holder));
+pub async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, Unavailable> {
+    let now = worker.clock.now();
+    let pace = Arc::new(RunPace::until_deadline(limits, &worker));
 
-    let (tell, mut told) = mpsc::channel(READ_AHEAD);
-    let reader = tokio::spawn(read(holder.table.due(now.into()), tell));
+    let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
+    let reader = tokio::spawn(read(worker.table.due(now.into()), sender));
     let mut report = Report::new(now);
     let mut rows = JoinSet::new();
-    while let Some(next) = told.recv().await {
+    while let Some(next) = receiver.recv().await {
         let key = match next {
             Ok(key) => key,
             Err(unreadable) => {
-                report.count(Seen::Unreadable(unreadable));
+                report.count(RowResult::Unreadable(unreadable));
                 continue;
             }
         };
         if rows.len() >= limits.in_flight() + AHEAD
-            && let Some(seen) = rows.join_next().await
+            && let Some(result) = rows.join_next().await
         {
-            report.count(seen.unwrap_or_else(Seen::panicked));
+            report.count(result.unwrap_or_else(RowResult::panicked));
         }
         if pace.stop().is_some() {
             report.left_over(1);
             break;
         }
-        rows.spawn(renew(Arc::clone(&holder), Arc::clone(&pace), key));
+        rows.spawn(renew(Arc::clone(&worker), Arc::clone(&pace), key));
     }
-    let rest = count_rest(told, reader).await;
-    while let Some(seen) = rows.join_next().await {
-        report.count(seen.unwrap_or_else(Seen::panicked));
+    let rest = count_rest(receiver, reader).await;
+    while let Some(result) = rows.join_next().await {
+        report.count(result.unwrap_or_else(RowResult::panicked));
     }
     report.left_over(rest?);
     report.stopped = pace.stop();
@@ -66,9 +68,9 @@ pub async fn run(holder: Arc<Holder>, limits: Limits) -> Result<Report, Unavaila
 }
 
 /// Tells what is due until nobody listens any more, or nothing is left; gives back what it didn't tell.
-async fn read(mut due: Due, tell: Sender<Told>) -> Result<(Due, u64), Unavailable> {
+async fn read(mut due: Due, sender: Sender<DueRow>) -> Result<(Due, u64), Unavailable> {
     while let Some(next) = due.next().await? {
-        if tell.send(next).await.is_err() {
+        if sender.send(next).await.is_err() {
             return Ok((due, 1));
         }
     }
@@ -77,12 +79,12 @@ async fn read(mut due: Due, tell: Sender<Told>) -> Result<(Due, u64), Unavailabl
 
 /// How many rows there are behind the last one that was heard.
 async fn count_rest(
-    mut told: Receiver<Told>,
+    mut receiver: Receiver<DueRow>,
     reader: JoinHandle<Result<(Due, u64), Unavailable>>,
 ) -> Result<u64, Unavailable> {
-    told.close();
+    receiver.close();
     let mut rest = 0;
-    while told.recv().await.is_some() {
+    while receiver.recv().await.is_some() {
         rest += 1;
     }
     let Ok(read) = reader.await else { return Ok(rest) }; // only if the runtime is shutting down

@@ -1,7 +1,7 @@
 //! What the template sets.
 
-use printbell_shared::clock::Clock;
-use printbell_shared::config::{Environment, InvalidEnvironment};
+use printbell_adapters::clock::Clock;
+use printbell_adapters::environment::{Environment, InvalidEnvironment};
 
 /// The function's configuration.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub struct Config {
 
 impl Config {
     /// Reads the configuration, or says everything that is missing or wrong.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
-        let environment = Environment::new(&lookup);
+    pub fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
+        let environment = Environment::new(lookup);
         let config = Self {
             topic_arn: environment.required("TOPIC_ARN"),
             fallback_queue_url: environment.required("FALLBACK_QUEUE_URL"),

@@ -6,24 +6,26 @@ use std::panic::AssertUnwindSafe;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::FutureExt as _;
-use jiff::Timestamp;
-use lambda_runtime::LambdaEvent;
-use printbell_shared::aws::{self, NoAws};
-use printbell_shared::clock::{Clock, end_of_invocation};
-use printbell_shared::keys::{CallbackSecret, KeyRing, KeySource, KeysUnavailable, Verdict};
-use printbell_shared::letter::{Callback, Letter};
-use printbell_shared::message::{Origin, Receipt};
-use printbell_shared::outbox::aws::AwsWays;
-use printbell_shared::outbox::{NotDelivered, Outbox, Ways, plan};
-use printbell_shared::payload;
+use lambda_runtime::{Error, LambdaEvent};
+use printbell_adapters::api_gateway::request::HttpRequest;
+use printbell_adapters::api_gateway::response::HttpResponse;
+use printbell_adapters::aws;
+use printbell_adapters::callback_secret::CallbackSecret;
+use printbell_adapters::clock::{Clock, end_of_invocation, machine_now};
+use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable};
+use printbell_adapters::publisher::aws::AwsSinks;
+use printbell_adapters::publisher::{DeliveryError, Publisher, Sinks};
+use printbell_shared::callback::keys::Verdict;
+use printbell_shared::callback::query::Query;
+use printbell_shared::notification::letter::{Callback, Letter};
+use printbell_shared::notification::message::{Arrival, Origin};
+use printbell_shared::notification::{payload, plan};
 use printbell_shared::problem::Problem;
-use printbell_shared::query::Query;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
-use crate::answer::Answer;
 use crate::config::Config;
 use crate::deadline::time_left;
-use crate::request::Request;
 
 /// Why a callback isn't taken.
 #[derive(Debug)]
@@ -33,73 +35,73 @@ pub enum Refusal {
     /// Its body is over the limit.
     TooLarge,
     /// Nothing made it durable in time.
-    NotDelivered(NotDelivered),
+    DeliveryError(DeliveryError),
 }
 
 /// The receiver: one process, one callback at a time.
 pub struct Receiver<S, W> {
     keys: KeyRing<S>,
-    outbox: Outbox<W>,
+    publisher: Publisher<W>,
     clock: Clock,
 }
 
-impl Receiver<CallbackSecret, AwsWays> {
-    /// A receiver on AWS, with the keys read and the connection to SNS opened as far as that works.
-    pub async fn start(config: Config, lookup: impl Fn(&'static str) -> Option<String>) -> Result<Self, NoAws> {
+impl Receiver<CallbackSecret, AwsSinks> {
+    /// A receiver on AWS, with the keys read and the connection to SNS opened as far as that works; `lookup` reads the
+    /// environment.
+    pub async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let config = Config::from_env(&lookup)?;
         let timeouts = TimeoutConfig::builder().connect_timeout(plan::TIMEOUT).build();
         let aws = aws::configure(lookup, timeouts, RetryConfig::disabled())?;
         let keys = KeyRing::new(CallbackSecret::new(&aws, config.callback_secret_arn));
-        let ways = AwsWays::new(
+        let sinks = AwsSinks::new(
             &aws,
             config.topic_arn,
             config.fallback_queue_url,
             config.dead_letter_queue_url,
         );
-        let (warm, ()) = tokio::join!(keys.warm_up(config.clock.now()), ways.warm_up());
+        let (warm, ()) = tokio::join!(keys.warm_up(config.clock.now()), sinks.warm_up());
         if let Err(error) = warm {
             tracing::warn!(%error, "starting without the callback keys");
         }
-        Ok(Self::new(keys, Outbox::new(ways), config.clock))
+        Ok(Self::new(keys, Publisher::new(sinks), config.clock))
     }
 }
 
-impl<S: KeySource, W: Ways> Receiver<S, W> {
+impl<S: KeySource, W: Sinks> Receiver<S, W> {
     /// A receiver of these parts.
-    pub fn new(keys: KeyRing<S>, outbox: Outbox<W>, clock: Clock) -> Self {
-        Self { keys, outbox, clock }
+    pub fn new(keys: KeyRing<S>, publisher: Publisher<W>, clock: Clock) -> Self {
+        Self { keys, publisher, clock }
     }
 
     /// Answers one event, whatever it holds.
-    pub async fn receive(&self, event: LambdaEvent<Request>) -> Result<Answer, Infallible> {
-        let LambdaEvent {
-            payload: mut request,
-            context,
-        } = event;
-        let now = Timestamp::now();
-        let left = time_left(now, request.arrived(), end_of_invocation(context.deadline, now));
+    pub async fn receive(&self, event: LambdaEvent<Box<RawValue>>) -> Result<HttpResponse, Infallible> {
+        let LambdaEvent { payload, context } = event;
+        let request = HttpRequest::read(&payload);
+        let now = machine_now();
+        let left = time_left(now, request.arrived, end_of_invocation(context.deadline, now));
         let deadline = Instant::now() + left;
-        let receipt = Receipt {
+        let arrival = Arrival {
             received: self.clock.now(),
             request_id: context.request_id,
         };
         let callback = Callback {
-            query: request.query(),
-            body: request.body(),
-            receipt,
+            query: request.query,
+            body: request.body,
+            arrival,
         };
-        let outcome = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
-        Ok(match outcome {
-            Ok(Ok(id)) => Answer::taken(&id),
-            Ok(Err(refusal)) => Answer::problem(&refusal.into()),
+        let accepted = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
+        Ok(match accepted {
+            Ok(Ok(id)) => HttpResponse::raw_json(200, format!(r#"{{"id":"{id}"}}"#)),
+            Ok(Err(refusal)) => HttpResponse::from(&Problem::from(refusal)),
             // The panic hook has told where. The sender may try again, and the next request finds a working process.
-            Err(_) => Answer::problem(&unavailable()),
+            Err(_) => HttpResponse::from(&unavailable()),
         })
     }
 
     /// Makes one callback durable, and returns its event's id.
     pub async fn accept(&self, callback: Callback, deadline: Instant) -> Result<String, Refusal> {
         let query = Query::read(&callback.query);
-        let verdict = self.verify(&query, &callback.receipt, deadline).await;
+        let verdict = self.verify(&query, &callback.arrival, deadline).await;
         let Some(claim) = query.claim else {
             return Err(Refusal::Unauthorized);
         };
@@ -119,20 +121,20 @@ impl<S: KeySource, W: Ways> Receiver<S, W> {
         if let Letter::Quarantined { origin, reason, .. } = &letter {
             tracing::warn!(registration = %origin.registration, %reason, "an authentic callback can't be published");
         }
-        match self.outbox.deliver(&letter, deadline).await {
+        match self.publisher.deliver(&letter, deadline).await {
             Ok(_) => Ok(letter.id()),
             Err(error) => {
                 tracing::error!(%error, "a callback could not be saved");
-                Err(Refusal::NotDelivered(error))
+                Err(Refusal::DeliveryError(error))
             }
         }
     }
 
     /// Reading the keys may take half of the time that there is, no more: the rest is for making the callback durable.
-    async fn verify(&self, query: &Query, receipt: &Receipt, deadline: Instant) -> Result<Verdict, KeysUnavailable> {
+    async fn verify(&self, query: &Query, arrival: &Arrival, deadline: Instant) -> Result<Verdict, KeysUnavailable> {
         let verifying = self
             .keys
-            .verify(query.claim.as_ref(), receipt.received, receipt.received);
+            .verify(query.claim.as_ref(), arrival.received, arrival.received);
         let half = deadline.saturating_duration_since(Instant::now()) / 2;
         let verdict = timeout(half, verifying).await.unwrap_or(Err(KeysUnavailable::Waiting));
         match &verdict {
@@ -160,7 +162,7 @@ impl From<Refusal> for Problem {
                 "The URL's callbackToken doesn't speak for this tenantId and printerRef.",
             ),
             Refusal::TooLarge => Self::new(413, "Content Too Large", "A notification may have 128 KiB."),
-            Refusal::NotDelivered(_) => unavailable(),
+            Refusal::DeliveryError(_) => unavailable(),
         }
     }
 }
@@ -169,12 +171,15 @@ impl From<Refusal> for Problem {
 mod tests {
     use std::cell::Cell;
 
+    use jiff::Timestamp;
     use lambda_runtime::Context;
-    use printbell_shared::callback::{self, CallbackKey};
+    use printbell_adapters::key_ring::Versions;
+    use printbell_shared::callback;
+    use printbell_shared::callback::key::CallbackKey;
+    use printbell_shared::callback::keys::{CallbackKeys, Previous};
     use printbell_shared::id::RegistrationKey;
-    use printbell_shared::keys::{CallbackKeys, Previous, Versions};
     use printbell_shared::metadata::Metadata;
-    use printbell_shared::outbox::{Failure, Way};
+    use printbell_shared::notification::sink::{SendError, Sink};
     use secrecy::{ExposeSecret as _, SecretString};
 
     use super::*;
@@ -190,8 +195,8 @@ mod tests {
         }
     }
 
-    impl Ways for &Buggy {
-        async fn attempt(&self, _: Way, _: &Letter) -> Result<(), Failure> {
+    impl Sinks for &Buggy {
+        async fn attempt(&self, _: Sink, _: &Letter) -> Result<(), SendError> {
             assert!(!self.panics.get(), "a bug");
             Ok(())
         }
@@ -201,7 +206,7 @@ mod tests {
         CallbackKey::new("thekey00", &SecretString::from("a key for these tests"))
     }
 
-    fn event() -> LambdaEvent<Request> {
+    fn event() -> LambdaEvent<Box<RawValue>> {
         let registration = RegistrationKey {
             tenant: "abc123".parse().unwrap(),
             printer: "p42".parse().unwrap(),
@@ -211,7 +216,7 @@ mod tests {
         let request = serde_json::json!({"rawQueryString": query, "body": "{}"});
         let mut context = Context::default();
         context.deadline = u64::MAX;
-        LambdaEvent::new(serde_json::from_str(&request.to_string()).unwrap(), context)
+        LambdaEvent::new(serde_json::value::to_raw_value(&request).unwrap(), context)
     }
 
     #[tokio::test]
@@ -219,9 +224,12 @@ mod tests {
         let aws = Buggy {
             panics: Cell::new(true),
         };
-        let receiver = Receiver::new(KeyRing::new(&aws), Outbox::new(&aws), Clock::default());
-        let answer = receiver.receive(event()).await.unwrap();
-        assert_eq!((answer.status_code, answer.body.contains("send it again")), (503, true));
+        let receiver = Receiver::new(KeyRing::new(&aws), Publisher::new(&aws), Clock::default());
+        let response = receiver.receive(event()).await.unwrap();
+        assert_eq!(
+            (response.status_code, response.body.contains("send it again")),
+            (503, true)
+        );
         aws.panics.set(false);
         assert_eq!(receiver.receive(event()).await.unwrap().status_code, 200);
     }

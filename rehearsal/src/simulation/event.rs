@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use printbell_shared::renewal::{Answer, EpochSeconds, Fault, Key};
+use printbell_shared::registration::renewal::{EpochSeconds, KeyHash};
+use printbell_shared::registration::service_response::{Fault, ResponseClass};
 
 /// Something that happens to OctoEverywhere for a while.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,9 +86,9 @@ fn duration(text: &str) -> Option<SignedDuration> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Response {
     /// What the caller hears.
-    pub answer: Answer,
+    pub class: ResponseClass,
     /// Whether OctoEverywhere holds the webhook now.
-    pub done: bool,
+    pub is_held: bool,
     /// How long it takes.
     pub latency: SignedDuration,
 }
@@ -96,8 +97,8 @@ impl Response {
     /// Whether it counts for the circuit breaker.
     pub fn is_service_failure(&self) -> bool {
         matches!(
-            self.answer,
-            Answer::Temporary {
+            self.class,
+            ResponseClass::Temporary {
                 fault: Fault::Service,
                 ..
             }
@@ -111,7 +112,7 @@ pub(super) struct World {
     events: Vec<(EpochSeconds, EpochSeconds, EventKind)>,
 }
 
-const FAILURE: Answer = Answer::Temporary {
+const FAILURE: ResponseClass = ResponseClass::Temporary {
     fault: Fault::Service,
     retry_after: None,
 };
@@ -127,38 +128,38 @@ impl World {
         }
     }
 
-    pub fn respond(&self, key: Key, now: EpochSeconds) -> Response {
+    pub fn respond(&self, key: KeyHash, now: EpochSeconds) -> Response {
         let happens = self
             .events
             .iter()
             .filter(|(from, until, _)| (*from..*until).contains(&now));
         let ordinary = Response {
-            answer: Answer::Applied,
-            done: true,
+            class: ResponseClass::Applied,
+            is_held: true,
             latency: LATENCY,
         };
         happens.fold(ordinary, |response, (_, _, kind)| match kind {
             EventKind::Outage => Response {
-                answer: FAILURE,
-                done: false,
+                class: FAILURE,
+                is_held: false,
                 latency: TIMEOUT,
             },
             EventKind::Refusals => Response {
-                answer: Answer::Refused,
-                done: false,
+                class: ResponseClass::Refused,
+                is_held: false,
                 ..response
             },
             EventKind::Failures(share) => match chance(key.0 ^ now.0.cast_unsigned()) {
                 luck if luck < *share => Response {
-                    answer: FAILURE,
-                    done: luck < share / 2.0,
+                    class: FAILURE,
+                    is_held: luck < share / 2.0,
                     ..response
                 },
                 _ => response,
             },
             EventKind::Suspensions(share) if chance(key.0) < *share => Response {
-                answer: Answer::Suspended,
-                done: false,
+                class: ResponseClass::Suspended,
+                is_held: false,
                 ..response
             },
             EventKind::Suspensions(_) => response,

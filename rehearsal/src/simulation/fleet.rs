@@ -1,14 +1,14 @@
 //! The table and its index: every row, filed under the run that will find it.
 
 use jiff::SignedDuration;
-use printbell_shared::renewal::{EpochSeconds, Key, Renewal, Status};
+use printbell_shared::registration::renewal::{EpochSeconds, KeyHash, Renewal, Status};
 
 use super::run::PERIOD;
 
 /// A registration, and what OctoEverywhere really holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
-    pub key: Key,
+    pub key: KeyHash,
     pub renewal: Renewal,
     /// Until when OctoEverywhere keeps the webhook; `None`: it never had it.
     pub held_until: Option<EpochSeconds>,
@@ -17,7 +17,7 @@ pub(super) struct Row {
 /// A [`Row`] that only waits for its slot, in 32 bytes: a hundred million of them fit into 3.2 GB.
 #[derive(Debug, Clone, Copy)]
 struct Quiet {
-    key: Key,
+    key: KeyHash,
     revision: u64,
     renewed_at: u32,
     due: u32,

@@ -1,7 +1,8 @@
 //! What was seen, and whether it is what Printbell promises.
 
 use jiff::SignedDuration;
-use printbell_shared::renewal::{Answer, CYCLE, EpochSeconds};
+use printbell_shared::registration::renewal::{CYCLE, EpochSeconds};
+use printbell_shared::registration::service_response::ResponseClass;
 
 use super::event::Response;
 use super::{DAY, START, Scenario};
@@ -51,7 +52,7 @@ impl Report {
         let hour = ((now - START).as_secs() / 3600) as usize;
         if let Some(hour) = self.hours.get_mut(hour) {
             hour.calls += 1;
-            hour.failed += u32::from(response.answer != Answer::Applied);
+            hour.failed += u32::from(response.class != ResponseClass::Applied);
         }
     }
 

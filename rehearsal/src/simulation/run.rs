@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use jiff::SignedDuration;
-use printbell_shared::renewal::EpochSeconds;
+use printbell_shared::registration::renewal::EpochSeconds;
 
 use super::{LEASE, Simulation};
 

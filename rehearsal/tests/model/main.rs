@@ -1,14 +1,16 @@
 //! Every order in which two workers, two updates and a delete can meet on one registration, with crashes at every step, lost
-//! answers, lost writes, failures, an hour of refusals, and clocks that differ: checked by `stateright` through the functions
-//! that register and renew use.
+//! answers, lost writes, failures, an hour of refusals, and clocks that differ: checked by `stateright` through the very
+//! steps that register and renew carry out.
 //!
 //! | what | where |
 //! |---|---|
 //! | The world: OctoEverywhere, time | `world` |
 //! | What can go wrong | `mishap` |
 //! | The table and its conditional writes | `table` |
-//! | What everybody does at each step, as `printbell_shared::renewal` describes the protocol | `actor`, `phase` |
+//! | What everybody does at each step, as `printbell_shared::registration::renewal` describes the protocol | `actor`, `phase` |
 //! | What may never happen, and what must come in the end | `properties` |
+
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod actor;
 mod mishap;
@@ -20,7 +22,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use printbell_shared::renewal::MAX_CLOCK_SKEW;
+use printbell_shared::registration::renewal::MAX_CLOCK_SKEW;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use mishap::Mishap::{self, *};
@@ -42,6 +44,7 @@ fn world(existing: Option<u8>, actors: &Actors, mishaps: &[Mishap]) -> World {
         existing,
         actors: actors.to_vec(),
         mishaps: Mishaps::of(mishaps),
+        patience: false,
         rules: RULES,
     }
 }
@@ -120,6 +123,19 @@ fn one_of_the_updates_is_refused_for_good() {
     check(world(OLD, &actors, &[]));
     check(world(OLD, &actors[..4], &[Crash]));
     check(world(NEW, &actors, &[Crash]));
+}
+
+#[test]
+fn requests_look_on_while_somebody_else_is_at_their_row() {
+    let patient = |actors: &Actors, mishaps: &[Mishap]| World {
+        patience: true,
+        ..world(OLD, actors, mishaps)
+    };
+    let deleted = [(Worker, 0), (Put(1), AHEAD), (Delete, 0)];
+    check(patient(&deleted, &[Crash, LostAnswer]));
+    let bad = [(Worker, AHEAD), (Put(BAD_WISH), 0), (Put(1), 0)];
+    check(patient(&bad, &[Crash, Failure]));
+    check(patient(&EVERYBODY[..4], &[LostAnswer]));
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl fmt::Debug for Mishaps {
 
 /// How OctoEverywhere takes a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub enum Reaction {
     Done,
     DoneButLost,
     Failed,
@@ -68,7 +68,7 @@ pub enum Reply {
     RefusedInError,
 }
 
-impl Reply {
+impl Reaction {
     /// What of it is a mishap.
     pub fn mishap(self) -> Option<Mishap> {
         match self {

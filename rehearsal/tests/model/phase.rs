@@ -1,10 +1,13 @@
-//! Where an actor is in its protocol.
+//! What an actor is for, and where it is.
 
 use std::sync::Arc;
 
-use printbell_shared::renewal::{Answer, Call, EpochSeconds};
+use jiff::Timestamp;
+use printbell_shared::registration::Registration;
+use printbell_shared::registration::protocol::{Errand, Task, WishUpdate};
+use printbell_shared::registration::renewal::Call;
 
-use crate::table::Row;
+use crate::table;
 
 /// What an actor is for. A worker runs again and again, a request once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,23 @@ impl Role {
             Self::Put(_) | Self::Delete => Phase::Over,
         }
     }
+
+    /// The errand of one invocation, which has just read this row.
+    pub fn task(self, row: Option<Arc<Registration>>) -> Task {
+        let errand = match self {
+            Self::Worker => Errand::Renew,
+            Self::Put(wish) => {
+                let wish = table::wish(wish);
+                Errand::Put(WishUpdate {
+                    token: Some(wish.token),
+                    events: wish.events,
+                    metadata: wish.metadata,
+                })
+            }
+            Self::Delete => Errand::Delete,
+        };
+        Task::new(table::key(), errand, row)
+    }
 }
 
 /// Where an actor is.
@@ -29,68 +49,25 @@ impl Role {
 pub enum Phase {
     /// Not running. A worker will be started by the schedule when something is due; a request may come at any time.
     Idle,
-    /// Has read the row, and will write its lease or its change before the deadline.
-    Read(Option<Arc<Row>>, EpochSeconds),
-    /// Holds the lease, and will see what there is to do.
-    Holding(Errand),
-    /// Has published the announcement, and will write so.
-    Published(Errand),
+    /// Has an errand, and will take its next step.
+    Working(Arc<Task>, Timestamp),
     /// Waits for OctoEverywhere.
-    Calling(Errand, Call),
-    /// Knows how the call ended, and will write what that means.
-    Answered(Errand, Call, Answer),
-    /// A write failed its condition: will read the row afresh. With a call, to settle that.
-    Overtaken(Errand, Option<(Call, Answer)>),
+    Calling(Arc<Task>, Timestamp, Call),
     /// A request that was answered, or died.
     Over,
 }
 
-/// An invocation that took the lease of a row.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Errand {
-    /// The row as it last was read or written.
-    pub row: Arc<Row>,
-    /// When the invocation ends.
-    pub deadline: EpochSeconds,
-    /// For a PUT: what it did.
-    pub put: Option<Put>,
-}
-
-/// What a PUT knows of its own call.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Put {
-    /// The version of the wish that it wrote.
-    pub version: u64,
-    /// The row that it found.
-    pub found: Option<Arc<Row>>,
-}
-
-impl Errand {
-    pub fn with(self, row: Arc<Row>) -> Self {
-        Self { row, ..self }
-    }
-
-    pub fn lease(&self) -> u64 {
-        self.row.renewal.lease.map_or(0, |lease| lease.id)
-    }
-}
-
 impl Phase {
-    /// When the invocation ends, if there is one.
-    pub fn deadline(&self) -> Option<EpochSeconds> {
+    /// The errand under way, and when its invocation ends.
+    pub fn task(&self) -> Option<(&Task, Timestamp)> {
         match self {
             Self::Idle | Self::Over => None,
-            Self::Read(_, deadline) => Some(*deadline),
-            Self::Holding(errand)
-            | Self::Published(errand)
-            | Self::Calling(errand, _)
-            | Self::Answered(errand, ..)
-            | Self::Overtaken(errand, _) => Some(errand.deadline),
+            Self::Working(task, deadline) | Self::Calling(task, deadline, _) => Some((task, *deadline)),
         }
     }
 
-    /// Whether the next step is a write.
-    pub fn writes(&self) -> bool {
-        matches!(self, Self::Read(..) | Self::Published(_) | Self::Answered(..))
+    /// Whether it looks on while somebody else is at its row.
+    pub fn looks_on(&self) -> bool {
+        matches!(self, Self::Working(task, _) if task.looks_on_until().is_some())
     }
 }

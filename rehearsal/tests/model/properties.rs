@@ -1,8 +1,9 @@
 //! What may never happen, and what must come in the end.
 
-use printbell_shared::renewal::Status;
+use printbell_shared::registration::renewal::Status;
 use stateright::{Model, Property};
 
+use crate::table::number;
 use crate::world::{BAD_WISH, Sin, State, World};
 
 pub const NEWEST: &str = "OctoEverywhere ends with the newest parameters";
@@ -24,7 +25,7 @@ pub fn all() -> Vec<Property<World>> {
             state
                 .table
                 .as_ref()
-                .is_none_or(|row| row.renewal.status != Status::Revoked || row.wish == BAD_WISH)
+                .is_none_or(|row| row.renewal.status != Status::Revoked || number(row) == BAD_WISH)
         }),
         Property::always(PUBLISHED, |world, state| {
             !has_ended(world, state) || state.unpublished.is_empty()
@@ -45,13 +46,13 @@ fn has_the_newest(state: &State) -> bool {
     let row = state.table.as_deref();
     let agrees = row.is_none_or(|row| {
         let is_over = row.renewal.status == Status::Revoked;
-        is_over || row.renewal.is_applied() && state.held == Some(row.wish)
+        is_over || row.renewal.is_applied() && state.held == Some(number(row))
     });
     let is_newest = match state.asked.last().copied() {
         None => row.is_none(),
         Some(None) => row.is_none() && state.held.is_none(),
-        Some(Some(BAD_WISH)) => row.is_none_or(|row| state.asked.contains(&Some(row.wish))),
-        Some(wish) => row.map(|row| row.wish) == wish && row.is_some_and(|row| row.renewal.status != Status::Revoked),
+        Some(Some(BAD_WISH)) => row.is_none_or(|row| state.asked.contains(&Some(number(row)))),
+        Some(wish) => row.map(number) == wish && row.is_some_and(|row| row.renewal.status != Status::Revoked),
     };
     agrees && is_newest
 }

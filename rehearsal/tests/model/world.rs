@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use printbell_shared::renewal::{Announcement, CallKind, EpochSeconds, Key, Renewal, Status};
+use jiff::Timestamp;
+use printbell_shared::registration::Registration;
+use printbell_shared::registration::renewal::{CallKind, EpochSeconds, Renewal, Status, StatusChange};
 use stateright::{Model, Property};
 
-use crate::mishap::{Mishap, Mishaps, Reply};
+use crate::mishap::{Mishap, Mishaps, Reaction};
 use crate::phase::{Phase, Role};
 use crate::properties;
-use crate::table::Row;
+use crate::table::{number, row};
 
 /// A wish that OctoEverywhere refuses, always.
 pub const BAD_WISH: u8 = 9;
@@ -18,8 +20,6 @@ pub const FIRST_WISH: u8 = 0;
 /// When it all begins; and the first hour is one in which OctoEverywhere may answer 604 to anybody.
 pub const BEGINNING: i64 = 1_800_000_000;
 pub const STORM_ENDS: i64 = BEGINNING + 3600;
-
-pub const KEY: Key = Key(0x1234_5678_9abc_def0);
 
 /// Which of the rules the actors keep. The check must find out when one is missing.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ pub enum Sin {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     pub now: i64,
-    pub table: Option<Arc<Row>>,
+    pub table: Option<Arc<Registration>>,
     /// What OctoEverywhere holds.
     pub held: Option<u8>,
     pub phases: Vec<Phase>,
@@ -69,7 +69,7 @@ pub struct State {
     /// What the app asked for, in the order of the table; `None`: to delete it.
     pub asked: Vec<Option<u8>>,
     /// Changes of status in the table that nobody has published.
-    pub unpublished: Vec<Announcement>,
+    pub unpublished: Vec<StatusChange>,
     pub sin: Option<Sin>,
 }
 
@@ -83,7 +83,7 @@ pub enum Action {
     /// Actor: its write is done, and reported as failed.
     LoseWrite(usize),
     /// Actor: its call is answered.
-    Answer(usize, Reply),
+    Answer(usize, Reaction),
     /// Actor: its invocation dies.
     Crash(usize),
     /// The call of a dead caller arrives; or it never does.
@@ -99,13 +99,16 @@ pub struct World {
     pub existing: Option<u8>,
     pub actors: Vec<(Role, i64)>,
     pub mishaps: Mishaps,
+    /// Whether requests look on while somebody else is at their row, rather than being gone at once: as if each had crashed
+    /// there, which it may at any time. (With all actors at once, looking on makes more states than can be visited.)
+    pub patience: bool,
     pub rules: Rules,
 }
 
 impl World {
     /// What the actor's clock says.
-    pub fn clock(&self, state: &State, actor: usize) -> EpochSeconds {
-        EpochSeconds(state.now + self.actors[actor].1)
+    pub fn clock(&self, state: &State, actor: usize) -> Timestamp {
+        EpochSeconds(state.now + self.actors[actor].1).to_timestamp()
     }
 
     /// The next moment at which anything changes: a row becomes due by some worker's clock, or an invocation must end.
@@ -115,11 +118,13 @@ impl World {
         let dues = workers.filter_map(|(_, ahead)| Some(index?.0 - ahead));
         // At its deadline an invocation is over, so the second before is its last.
         let ends = state.phases.iter().zip(&self.actors);
-        let ends = ends.filter_map(|(phase, (_, ahead))| Some(phase.deadline()?.0 - 1 - ahead));
+        let ends = ends.filter_map(|(phase, (_, ahead))| Some(phase.task()?.1.as_second() - 1 - ahead));
         let lasts: Vec<_> = ends
             .chain(state.orphans.iter().map(|orphan| orphan.last_moment))
             .collect();
-        let moments = dues.chain(lasts.iter().copied());
+        let looks = state.phases.iter().zip(&self.actors);
+        let looks = looks.filter_map(|(phase, (_, ahead))| Some(phase.task()?.0.looks_on_until()?.as_second() - ahead));
+        let moments = dues.chain(looks).chain(lasts.iter().copied());
         let next = moments.filter(|moment| *moment > state.now).min()?;
         let nobody_overruns = lasts.iter().all(|last| next <= *last);
         let may_pass = state.mishaps.may(Mishap::Stall) || !state.is_anybody_running();
@@ -135,22 +140,27 @@ impl World {
     }
 
     /// How OctoEverywhere may take a call.
-    fn replies(state: &State, kind: CallKind, wish: u8) -> impl Iterator<Item = Reply> {
+    fn reactions(state: &State, kind: CallKind, wish: u8) -> impl Iterator<Item = Reaction> {
         let is_bad = kind == CallKind::Set && wish == BAD_WISH;
-        let replies: &[Reply] = match is_bad {
-            true => &[Reply::Refused, Reply::Failed],
+        let reactions: &[Reaction] = match is_bad {
+            true => &[Reaction::Refused, Reaction::Failed],
             false if state.now < STORM_ENDS => &[
-                Reply::Done,
-                Reply::DoneButLost,
-                Reply::Failed,
-                Reply::Suspended,
-                Reply::RefusedInError,
+                Reaction::Done,
+                Reaction::DoneButLost,
+                Reaction::Failed,
+                Reaction::Suspended,
+                Reaction::RefusedInError,
             ],
-            false => &[Reply::Done, Reply::DoneButLost, Reply::Failed, Reply::Suspended],
+            false => &[
+                Reaction::Done,
+                Reaction::DoneButLost,
+                Reaction::Failed,
+                Reaction::Suspended,
+            ],
         };
         let mishaps = state.mishaps;
-        let may = move |reply: &Reply| reply.mishap().is_none_or(|mishap| mishaps.may(mishap));
-        replies.iter().copied().filter(may)
+        let may = move |reaction: &Reaction| reaction.mishap().is_none_or(|mishap| mishaps.may(mishap));
+        reactions.iter().copied().filter(may)
     }
 }
 
@@ -159,7 +169,7 @@ impl Model for World {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let row = self.existing.map(|wish| {
+        let existing = self.existing.map(|wish| {
             let renewal = Renewal {
                 status: Status::Active,
                 version: 1,
@@ -168,17 +178,13 @@ impl Model for World {
                 renewed_at: Some(EpochSeconds(BEGINNING - 100 * 86_400)),
                 ..Renewal::default()
             };
-            Arc::new(Row {
-                renewal,
-                wish,
-                previous: None,
-            })
+            Arc::new(row(wish, renewal))
         });
         vec![State {
             now: BEGINNING,
-            held: row.as_ref().map(|row| row.wish),
+            held: existing.as_deref().map(number),
             asked: self.existing.map(Some).into_iter().collect(),
-            table: row,
+            table: existing,
             phases: vec![Phase::Idle; self.actors.len()],
             orphans: Vec::new(),
             mishaps: self.mishaps,
@@ -190,9 +196,10 @@ impl Model for World {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         for (actor, phase) in state.phases.iter().enumerate() {
             match phase {
-                Phase::Calling(errand, call) => {
-                    let replies = Self::replies(state, call.kind, errand.row.wish);
-                    actions.extend(replies.map(|reply| Action::Answer(actor, reply)));
+                Phase::Calling(task, _, call) => {
+                    let wish = task.row().map_or(BAD_WISH, |row| number(row));
+                    let reactions = Self::reactions(state, call.kind, wish);
+                    actions.extend(reactions.map(|reaction| Action::Answer(actor, reaction)));
                 }
                 _ if self.can_step(state, actor) => actions.push(Action::Step(actor)),
                 _ => {}
@@ -200,10 +207,10 @@ impl Model for World {
             if state.mishaps.may(Mishap::StaleIndex) && self.is_waiting(state, actor) {
                 actions.push(Action::Start(actor));
             }
-            if state.mishaps.may(Mishap::LostWrite) && phase.writes() {
+            if state.mishaps.may(Mishap::LostWrite) && self.writes_next(state, actor) {
                 actions.push(Action::LoseWrite(actor));
             }
-            if state.mishaps.may(Mishap::Crash) && phase.deadline().is_some() {
+            if state.mishaps.may(Mishap::Crash) && phase.task().is_some() {
                 actions.push(Action::Crash(actor));
             }
         }
@@ -225,7 +232,7 @@ impl Model for World {
                 state.mishaps.spend(Mishap::LostWrite);
                 self.step(&mut state, actor, true);
             }
-            Action::Answer(actor, reply) => self.answer(&mut state, actor, reply),
+            Action::Answer(actor, reaction) => self.answer(&mut state, actor, reaction),
             Action::Crash(actor) => self.crash(&mut state, actor),
             Action::Arrive => {
                 let orphan = state.orphans.remove(0);
@@ -251,7 +258,9 @@ impl Model for World {
 
 impl State {
     fn is_anybody_running(&self) -> bool {
-        self.phases.iter().any(|phase| phase.deadline().is_some())
+        self.phases
+            .iter()
+            .any(|phase| phase.task().is_some() && !phase.looks_on())
     }
 
     /// OctoEverywhere does what it is asked, if the wish is any good.

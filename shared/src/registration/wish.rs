@@ -1,12 +1,14 @@
 //! What an app wants OctoEverywhere to hold for one printer.
 
+use std::hash::{Hash, Hasher};
+
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use crate::metadata::Metadata;
 
 /// What OctoEverywhere is to hold: SetNotificationWebhook's parameters, as far as the app chooses them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wish {
     /// The App Connection's token.
     pub token: AppToken,
@@ -35,6 +37,20 @@ impl AppToken {
     }
 }
 
+impl PartialEq for AppToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for AppToken {}
+
+impl Hash for AppToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
 impl TryFrom<SecretString> for AppToken {
     type Error = InvalidAppToken;
 
@@ -49,7 +65,7 @@ impl TryFrom<SecretString> for AppToken {
 }
 
 /// Which event types are to be delivered, in ascending order; empty means all of them (`InclusiveEventTypesFilter`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct EventFilter(Vec<u16>);
 
 /// A number that can't be in an [`EventFilter`].

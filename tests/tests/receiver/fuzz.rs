@@ -4,12 +4,10 @@
 use printbell_harness::fixtures::KEY;
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::Completion;
-use printbell_webhook::request::Request;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-
-use serde::Deserialize as _;
+use serde_json::value::RawValue;
 
 use crate::stage::{aws, receiver};
 
@@ -50,8 +48,8 @@ async fn no_event_ends_the_process_or_gets_published_without_a_token() {
     let (mut statuses, mut malformed) = ([0; 3], 0);
     while statuses.iter().sum::<usize>() < CASES {
         let event = strategy.new_tree(&mut runner).unwrap().current();
-        // Lambda's events are JSON, and what it says of a request is of the right type.
-        let is_event = Request::deserialize(&mut serde_json::Deserializer::from_str(&event)).is_ok();
+        // Lambda's events are JSON.
+        let is_event = serde_json::from_str::<&RawValue>(&event).is_ok();
         let call = function.call(event.clone()).await;
         let (published, queued) = aws.drain();
         if !is_event {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use printbell_simulator::{AppToken, Control, History, NewPrinter, PrinterId, Route};
 use printbell_harness::aws::Aws;
 use printbell_harness::stack::{Api, Stack};
+use printbell_simulator::{AppToken, Control, History, NewPrinter, PrinterId, Route};
 use serde_json::{Value, json};
 use tokio::task::{LocalSet, spawn_local};
 

@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 use http::Method;
 use jiff::SignedDuration;
 use printbell_harness::stack::{Api, Stack};
-use printbell_shared::callback::{self, CallbackKey};
+use printbell_shared::callback;
+use printbell_shared::callback::key::CallbackKey;
 use printbell_shared::id::RegistrationKey;
-use printbell_shared::message::{Receipt, notification_id};
 use printbell_shared::metadata::Metadata;
+use printbell_shared::notification::message::{Arrival, notification_id};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ const NOTIFICATIONS: usize = 2_000;
 const SENDERS: usize = 8;
 /// While these are sent, SNS fails.
 const OUTAGE: std::ops::Range<usize> = 500..1_100;
-/// What took longer than this from its receipt didn't go to SNS straight away.
+/// What took longer than this from its arrival didn't go to SNS straight away.
 const WAITED: SignedDuration = SignedDuration::from_secs(3);
 /// How long after the last one everything must have come out: redrive's pauses have grown meanwhile.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -150,11 +151,11 @@ async fn send_all(api: Api, key: CallbackKey, tenant: String, next: Arc<AtomicUs
             printer: format!("p{}", number % 50).parse().unwrap(),
         };
         let body = json!({"EventType": 6, "PrinterId": "x", "PrintId": "y", "Number": number}).to_string();
-        let receipt = Receipt {
+        let arrival = Arrival {
             received: jiff::Timestamp::UNIX_EPOCH,
             request_id: String::new(),
         };
-        let id = notification_id(&registration, body.as_bytes(), &receipt, None);
+        let id = notification_id(&registration, body.as_bytes(), &arrival, None);
         let url = callback::url("", &registration, &Metadata::default(), &key);
         let answer = api.call_unsigned(Method::POST, url.expose_secret(), body).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status);

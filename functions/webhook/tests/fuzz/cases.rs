@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use printbell_shared::callback::CallbackKey;
+use printbell_shared::callback::key::CallbackKey;
 use printbell_shared::id::RegistrationKey;
 use proptest::prelude::*;
 use proptest::string::{RegexGeneratorStrategy, string_regex};

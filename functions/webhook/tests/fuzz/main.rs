@@ -14,12 +14,13 @@ use std::time::SystemTime;
 use cases::{Case, case, key, token};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
-use printbell_shared::clock::Clock;
-use printbell_shared::keys::{CallbackKeys, KeyRing, KeySource, KeysUnavailable, Previous, Versions};
-use printbell_shared::letter::Letter;
-use printbell_shared::outbox::{Failure, Outbox, Way, Ways};
+use printbell_adapters::clock::{Clock, machine_now};
+use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable, Versions};
+use printbell_adapters::publisher::{Publisher, Sinks};
+use printbell_shared::callback::keys::{CallbackKeys, Previous};
+use printbell_shared::notification::letter::Letter;
+use printbell_shared::notification::sink::{SendError, Sink};
 use printbell_webhook::Receiver;
-use printbell_webhook::request::Request;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::Value;
@@ -30,12 +31,12 @@ const CASES_OF_A_THREAD: u32 = 100_000;
 /// AWS, as a memory.
 struct Memory {
     has_keys: bool,
-    letters: RefCell<Vec<(Way, Letter)>>,
+    letters: RefCell<Vec<(Sink, Letter)>>,
 }
 
-impl Ways for &Memory {
-    async fn attempt(&self, way: Way, letter: &Letter) -> Result<(), Failure> {
-        self.letters.borrow_mut().push((way, letter.clone()));
+impl Sinks for &Memory {
+    async fn attempt(&self, sink: Sink, letter: &Letter) -> Result<(), SendError> {
+        self.letters.borrow_mut().push((sink, letter.clone()));
         Ok(())
     }
 }
@@ -92,7 +93,7 @@ fn is_authentic(query: &str) -> bool {
 
 /// How many cases went which way: a fuzzer that never gets in tests nothing.
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct Tally {
     cases: u32,
     published: u32,
     quarantined: u32,
@@ -101,49 +102,49 @@ struct Seen {
     too_large: u32,
 }
 
-async fn check(case: Case, seen: &RefCell<Seen>) -> Result<(), TestCaseError> {
+async fn check(case: Case, tally: &RefCell<Tally>) -> Result<(), TestCaseError> {
     let memory = Memory {
         has_keys: case.has_keys,
         letters: RefCell::default(),
     };
-    let receiver = Receiver::new(KeyRing::new(&memory), Outbox::new(&memory), Clock::default());
-    let request: Request = serde_json::from_str(&case.event).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let receiver = Receiver::new(KeyRing::new(&memory), Publisher::new(&memory), Clock::default());
+    let request = serde_json::from_str(&case.event).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mut context = Context::default();
-    context.deadline = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default() + 10_000;
-    let answer = receiver
+    context.deadline = u64::try_from(machine_now().as_millisecond()).unwrap_or_default() + 10_000;
+    let response = receiver
         .receive(LambdaEvent::new(request, context))
         .await
         .unwrap_or_else(|never| match never {});
-    let json: Value = serde_json::from_str(&answer.body).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let json: Value = serde_json::from_str(&response.body).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let letters = memory.letters.take();
-    let mut seen = seen.borrow_mut();
-    seen.cases += 1;
-    match (answer.status_code, letters.as_slice()) {
-        (200, [(Way::Topic, Letter::Notification(message))]) => {
-            seen.published += 1;
+    let mut tally = tally.borrow_mut();
+    tally.cases += 1;
+    match (response.status_code, letters.as_slice()) {
+        (200, [(Sink::Topic, Letter::Notification(message))]) => {
+            tally.published += 1;
             prop_assert!(case.has_keys && is_authentic(&case.query));
             let carried = !message.body.contains(['\u{FFFE}', '\u{FFFF}', '\0']);
             prop_assert!(carried && message.size() <= 256 * 1024);
             prop_assert_eq!(&json["id"], message.id.as_str());
             prop_assert!(message.attributes.iter().all(|attribute| !attribute.value.is_empty()));
         }
-        (200, [(Way::DeadLetterQueue, Letter::Quarantined { .. })]) => {
-            seen.quarantined += 1;
+        (200, [(Sink::DeadLetterQueue, Letter::Quarantined { .. })]) => {
+            tally.quarantined += 1;
             prop_assert!(case.has_keys && is_authentic(&case.query));
             // Their own parser agrees that it is no object (theirs is stricter about lone surrogates and depth).
             prop_assert!(serde_json::from_slice::<serde_json::Map<String, Value>>(&case.body).is_err());
         }
-        (200, [(Way::FallbackQueue, Letter::Unverified(callback))]) => {
-            seen.unverified += 1;
+        (200, [(Sink::FallbackQueue, Letter::Unverified(callback))]) => {
+            tally.unverified += 1;
             prop_assert!(!case.has_keys);
             prop_assert_eq!(&callback.body, &case.body);
         }
         (401, []) => {
-            seen.refused += 1;
+            tally.refused += 1;
             prop_assert!(!is_authentic(&case.query));
         }
         (413, []) => {
-            seen.too_large += 1;
+            tally.too_large += 1;
             prop_assert!(case.body.len() > 128 * 1024);
         }
         (status, letters) => return Err(TestCaseError::fail(format!("{status}, {} letters", letters.len()))),
@@ -152,8 +153,8 @@ async fn check(case: Case, seen: &RefCell<Seen>) -> Result<(), TestCaseError> {
 }
 
 /// Other cases each time; a failure shows its case.
-fn run(thread: u8) -> Seen {
-    let seen = RefCell::new(Seen::default());
+fn run(thread: u8) -> Tally {
+    let tally = RefCell::new(Tally::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -169,38 +170,38 @@ fn run(thread: u8) -> Seen {
     // Not the default algorithm, which takes half of the time in a debug build.
     let rng = TestRng::from_seed(RngAlgorithm::XorShift, &seed);
     TestRunner::new_with_rng(config, rng)
-        .run(&case(), |case| runtime.block_on(check(case, &seen)))
+        .run(&case(), |case| runtime.block_on(check(case, &tally)))
         .unwrap_or_else(|error| panic!("{error}"));
-    seen.into_inner()
+    tally.into_inner()
 }
 
 #[test]
 fn no_event_breaks_the_receiver_or_gets_published_without_a_token() {
-    let seen = std::thread::scope(|scope| {
+    let tally = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || run(thread))).collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
             .collect::<Vec<_>>()
     });
-    let sum = |count: fn(&Seen) -> u32| seen.iter().map(count).sum::<u32>();
+    let sum = |count: fn(&Tally) -> u32| tally.iter().map(count).sum::<u32>();
     println!(
         "{} cases: {} published, {} quarantined, {} queued unverified, {} refused, {} too large; no panic, no 5xx",
-        sum(|seen| seen.cases),
-        sum(|seen| seen.published),
-        sum(|seen| seen.quarantined),
-        sum(|seen| seen.unverified),
-        sum(|seen| seen.refused),
-        sum(|seen| seen.too_large),
+        sum(|tally| tally.cases),
+        sum(|tally| tally.published),
+        sum(|tally| tally.quarantined),
+        sum(|tally| tally.unverified),
+        sum(|tally| tally.refused),
+        sum(|tally| tally.too_large),
     );
-    assert!(sum(|seen| seen.cases) >= 200_000);
+    assert!(sum(|tally| tally.cases) >= 200_000);
     for count in [
-        sum(|seen| seen.published),
-        sum(|seen| seen.quarantined),
-        sum(|seen| seen.unverified),
-        sum(|seen| seen.refused),
+        sum(|tally| tally.published),
+        sum(|tally| tally.quarantined),
+        sum(|tally| tally.unverified),
+        sum(|tally| tally.refused),
     ] {
-        assert!(count > 5_000, "the generator is lopsided: {seen:?}");
+        assert!(count > 5_000, "the generator is lopsided: {tally:?}");
     }
-    assert!(sum(|seen| seen.too_large) > 10, "{seen:?}");
+    assert!(sum(|tally| tally.too_large) > 10, "{tally:?}");
 }

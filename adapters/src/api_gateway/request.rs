@@ -1,0 +1,154 @@
+//! The request.
+//!
+//! Anybody can send anything to a door of ours, so the event is read without any demands: what isn't there, or of another type
+//! than it should be, is absent. (`lambda_http` builds a request of it and panics over queries, hosts and bodies that such a
+//! request can't hold: docs/decisions/0030.)
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use jiff::Timestamp;
+use printbell_shared::json::{self, Members};
+use serde_json::value::RawValue;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The route key of a request that no route was found for: every request of a function URL, and of `cargo lambda`.
+const DEFAULT_ROUTE: &str = "$default";
+
+/// What is used of the event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method; empty where the event doesn't say.
+    pub method: String,
+    /// The path, decoded, as API Gateway hands it over.
+    pub path: String,
+    /// The route that API Gateway chose, such as `GET /registrations/{tenantId}`; `None`: it chose none.
+    pub route: Option<String>,
+    /// The parameters in its path, decoded once, by name.
+    pub path_parameters: Vec<(String, String)>,
+    /// The query as it was sent.
+    pub query: Vec<u8>,
+    /// The body as it was sent; where it should be base64 and isn't, as it came here.
+    pub body: Vec<u8>,
+    /// When it reached the door.
+    pub arrived: Option<Timestamp>,
+}
+
+impl HttpRequest {
+    /// Reads an event, whatever it holds.
+    pub fn read(event: &RawValue) -> Self {
+        let Ok(event) = Members::read(event.get()) else {
+            return Self::default();
+        };
+        let text = |json: Option<&str>| json.and_then(json::string).map(|text| text.into_owned());
+        let context = event.object("requestContext").unwrap_or_default();
+        let http = context.object("http").unwrap_or_default();
+        let parameters = event.object("pathParameters").unwrap_or_default();
+        let parameter = |(name, value): &(&str, &str)| Some((json::name(name)?.into_owned(), text(Some(value))?));
+        Self {
+            method: text(http.get("method")).unwrap_or_default(),
+            path: text(event.get("rawPath")).unwrap_or_default(),
+            route: text(event.get("routeKey")).filter(|route| route != DEFAULT_ROUTE),
+            path_parameters: parameters.0.iter().filter_map(parameter).collect(),
+            query: event.get("rawQueryString").and_then(json::bytes).unwrap_or_default(),
+            body: body(event.get("body"), event.get("isBase64Encoded")),
+            arrived: context.get("timeEpoch").and_then(json::whole_number).and_then(moment),
+        }
+    }
+}
+
+/// A body is a string. One that isn't was put there by hand, and is taken as it is written.
+fn body(body: Option<&str>, is_base64_encoded: Option<&str>) -> Vec<u8> {
+    let Some(body) = body else { return Vec::new() };
+    let bytes = json::bytes(body).unwrap_or_else(|| body.as_bytes().to_vec());
+    let is_base64 = is_base64_encoded.is_some_and(|flag| flag.trim_matches('"').eq_ignore_ascii_case("true"));
+    match is_base64 {
+        true => BASE64.decode(&bytes).unwrap_or(bytes),
+        false => bytes,
+    }
+}
+
+fn moment(milliseconds: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(event: &str) -> HttpRequest {
+        HttpRequest::read(serde_json::from_str(event).unwrap())
+    }
+
+    fn check(event: &str, query: &[u8], body: &[u8]) {
+        let request = read(event);
+        assert_eq!(
+            (request.query.as_slice(), request.body.as_slice()),
+            (query, body),
+            "{event}"
+        );
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        check("{}", b"", b"");
+        check("[]", b"", b"");
+        check(
+            r#"{"body":null,"isBase64Encoded":null,"requestContext":null}"#,
+            b"",
+            b"",
+        );
+        check(
+            r#"{"rawQueryString":"a=b&a=c","body":"{}","isBase64Encoded":false}"#,
+            b"a=b&a=c",
+            b"{}",
+        );
+        check(r#"{"body":"e30=","isBase64Encoded":true}"#, b"", b"{}");
+        check(r#"{"body":"e30","isBase64Encoded":true}"#, b"", b"{}");
+        check(r#"{"body":"{\"a\":1}","isBase64Encoded":true}"#, b"", b"{\"a\":1}");
+        check(
+            r#"{"rawQueryString":"a=\ud800","body":"\u0000\udfff"}"#,
+            b"a=\xED\xA0\x80",
+            b"\0\xED\xBF\xBF",
+        );
+        check(r#"{"headers":{"x\u0000":"\ud800"},"cookies":7,"body":"x"}"#, b"", b"x");
+    }
+
+    #[test]
+    fn what_has_another_type_is_absent_or_taken_for_what_it_says() {
+        check(
+            r#"{"rawQueryString":7,"body":"e30=","isBase64Encoded":"true"}"#,
+            b"",
+            b"{}",
+        );
+        check(r#"{"body":"e30=","isBase64Encoded":"false"}"#, b"", b"e30=");
+        check(r#"{"body":"e30=","isBase64Encoded":1}"#, b"", b"e30=");
+        check(r#"{"body":{"a": 1.0},"requestContext":[]}"#, b"", br#"{"a": 1.0}"#);
+        let arrived = |time: &str| read(&format!(r#"{{"requestContext":{{"timeEpoch":{time}}}}}"#)).arrived;
+        for time in ["1795514400000", "\"1795514400000\"", "1795514400000.0"] {
+            assert_eq!(arrived(time), "2026-11-24T10:00:00Z".parse().ok(), "{time}");
+        }
+        for time in ["9223372036854775807", "\"soon\"", "true", "{}"] {
+            assert_eq!(arrived(time), None, "{time}");
+        }
+    }
+
+    #[test]
+    fn the_route_is_api_gateway_s() {
+        let request = read(
+            r#"{"routeKey":"GET /registrations/{tenantId}","rawPath":"/v1/registrations/a%",
+                "pathParameters":{"tenantId":"a%","n":7},"requestContext":{"http":{"method":"GET"}}}"#,
+        );
+        assert_eq!(request.route.as_deref(), Some("GET /registrations/{tenantId}"));
+        assert_eq!(request.path_parameters, [("tenantId".to_owned(), "a%".to_owned())]);
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("GET", "/v1/registrations/a%")
+        );
+        assert_eq!(read(r#"{"routeKey":"$default"}"#).route, None);
+    }
+}

@@ -1,0 +1,7 @@
+//! What any table in DynamoDB needs: values, reading attributes, conditional writes that know themselves again, and pages.
+
+pub mod cursor;
+pub mod fields;
+pub mod table;
+pub mod update;
+pub mod value;

@@ -1,0 +1,27 @@
+//! Everything of Printbell that touches the world. The rules are in `printbell-shared`; here they meet AWS, OctoEverywhere,
+//! the environment and the clock, and nothing is decided.
+//!
+//! | what | where |
+//! |---|---|
+//! | how AWS and OctoEverywhere are reached | [`aws`], [`http`], [`octoeverywhere`] |
+//! | what Lambda and the template say, and what time it is | [`environment`], [`clock`] |
+//! | requests and responses of an HTTP API or a function URL | [`api_gateway`] |
+//! | the keys that sign callback tokens | [`callback_secret`], [`key_ring`] |
+//! | how a letter becomes durable | [`publisher`], [`sns`], [`sqs`] |
+//! | tables in DynamoDB, and the registrations' | [`dynamodb`], [`registrations`] |
+//! | the worker that carries out what the registrations' protocol says | [`worker`] |
+
+pub mod api_gateway;
+pub mod aws;
+pub mod callback_secret;
+pub mod clock;
+pub mod dynamodb;
+pub mod environment;
+pub mod http;
+pub mod key_ring;
+pub mod octoeverywhere;
+pub mod publisher;
+pub mod registrations;
+pub mod sns;
+pub mod sqs;
+pub mod worker;

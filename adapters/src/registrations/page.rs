@@ -1,0 +1,113 @@
+//! Registrations page by page.
+
+use printbell_shared::id::TenantId;
+use printbell_shared::registration::Registration;
+use printbell_shared::registration::renewal::Status;
+
+use super::RegistrationsTable;
+use super::item::{self, Unreadable};
+use crate::dynamodb::cursor::Cursor;
+use crate::dynamodb::table::Unavailable;
+use crate::dynamodb::value::{Item, string};
+
+/// Which registrations to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// This tenant's only.
+    pub tenant: Option<TenantId>,
+    /// Those with this status only.
+    pub status: Option<Status>,
+}
+
+/// Some rows, and where the next ones are.
+#[derive(Debug)]
+pub struct Page {
+    /// Rows in the table's order, which is the printers' within a tenant.
+    pub rows: Vec<Result<Registration, Unreadable>>,
+    /// Nothing after the last page. A page with a `next` can be empty.
+    pub next: Option<Cursor>,
+}
+
+impl Scope {
+    /// Whether `cursor` is a place in a listing of this.
+    pub fn has(&self, cursor: &Cursor) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| tenant.as_str() == cursor.hash)
+    }
+}
+
+/// Rows of one status. A row written by hand has none and is pending.
+const HAS_STATUS: &str = "#status = :status";
+const IS_PENDING: &str = "#status = :status OR attribute_not_exists(#status)";
+
+impl RegistrationsTable {
+    /// At most `limit` registrations after `after`. One request: looks at `limit` rows, of which a status may leave fewer.
+    pub async fn page(&self, scope: &Scope, after: Option<&Cursor>, limit: u32) -> Result<Page, Unavailable> {
+        let after = after.map(|cursor| item::key_of(&cursor.hash, &cursor.range));
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let filter = scope.status.map(|status| match status {
+            Status::Pending => IS_PENDING,
+            _ => HAS_STATUS,
+        });
+        let (items, last) = match &scope.tenant {
+            None => {
+                let mut scan = self.table.client.scan().table_name(&self.table.name).limit(limit);
+                if let Some((status, filter)) = scope.status.zip(filter) {
+                    scan = scan
+                        .filter_expression(filter)
+                        .expression_attribute_names("#status", item::STATUS)
+                        .expression_attribute_values(":status", string(status.as_str()));
+                }
+                let page = scan.set_exclusive_start_key(after).send().await?;
+                (page.items, page.last_evaluated_key)
+            }
+            Some(tenant) => {
+                let mut query = self
+                    .table
+                    .client
+                    .query()
+                    .table_name(&self.table.name)
+                    .limit(limit)
+                    .key_condition_expression("tenantId = :tenant")
+                    .expression_attribute_values(":tenant", string(tenant.as_str()));
+                if let Some((status, filter)) = scope.status.zip(filter) {
+                    query = query
+                        .filter_expression(filter)
+                        .expression_attribute_names("#status", item::STATUS)
+                        .expression_attribute_values(":status", string(status.as_str()));
+                }
+                let page = query.set_exclusive_start_key(after).send().await?;
+                (page.items, page.last_evaluated_key)
+            }
+        };
+        Ok(Page {
+            rows: items.unwrap_or_default().iter().map(item::read).collect(),
+            next: last.as_ref().and_then(cursor),
+        })
+    }
+}
+
+fn cursor(last: &Item) -> Option<Cursor> {
+    let part = |name| last.get(name)?.as_s().ok().cloned();
+    Some(Cursor {
+        hash: part(item::TENANT_ID)?,
+        range: part(item::PRINTER_REF)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_belongs_to_its_tenant_s_list_and_to_everybody_s() {
+        let cursor = Cursor {
+            hash: "abc".to_owned(),
+            range: "p1".to_owned(),
+        };
+        let of = |tenant: &str| Scope {
+            tenant: tenant.parse().ok(),
+            status: None,
+        };
+        assert!(Scope::default().has(&cursor) && of("abc").has(&cursor) && !of("xyz").has(&cursor));
+    }
+}

@@ -1,0 +1,138 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::id::RegistrationKey;
+use crate::metadata::Metadata;
+
+fn origin() -> Origin {
+    let registration = RegistrationKey {
+        tenant: "abc123".parse().unwrap(),
+        printer: "p42".parse().unwrap(),
+    };
+    let mut metadata = Metadata::default();
+    metadata.insert("room", "lab \u{FFFE}").unwrap();
+    Origin { registration, metadata }
+}
+
+fn callback(query: &[u8], body: &[u8]) -> Callback {
+    let arrival = Arrival {
+        received: "2026-11-24T10:00:00.123456789Z".parse().unwrap(),
+        request_id: "8f5e".to_owned(),
+    };
+    Callback {
+        query: query.to_vec(),
+        body: body.to_vec(),
+        arrival,
+    }
+}
+
+fn waits(letter: &Letter) -> (String, Vec<Attribute>) {
+    let (body, attributes) = letter.to_queue();
+    (body.into_owned(), attributes)
+}
+
+fn survives(letter: &Letter) {
+    let (body, attributes) = waits(letter);
+    let size = body.len()
+        + attributes
+            .iter()
+            .map(|a| a.name.len() + a.value.len() + 6)
+            .sum::<usize>();
+    assert!(
+        size <= 256 * 1024 && !body.is_empty() && attributes.len() <= 10,
+        "{size}"
+    );
+    assert!(!body.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{7F}'..)));
+    assert!(!body.contains(['\u{FFFE}', '\u{FFFF}']));
+    assert!(Letter::from_queue(body, attributes) == *letter);
+}
+
+#[test]
+fn a_finished_notification_waits_as_it_is() {
+    let letter = Letter::authentic(origin(), callback(b"", br#"{"EventType":1,"PrinterId":"x"}"#));
+    let (body, attributes) = waits(&letter);
+    let Letter::Notification(message) = &letter else {
+        panic!("{letter:?}")
+    };
+    assert_eq!(body, message.body);
+    assert_eq!(
+        attributes.split_last(),
+        Some((&Attribute::string("printbell", "notification"), &message.attributes[..]))
+    );
+    survives(&letter);
+}
+
+#[test]
+fn the_quarantine_says_why_and_shows_what() {
+    let letter = Letter::authentic(origin(), callback(b"callbackToken=s3cret", b"[1, 2]"));
+    insta::assert_snapshot!(waits(&letter).0);
+    survives(&Letter::from_queue(waits(&letter).0, waits(&letter).1));
+}
+
+#[test]
+fn an_unverified_callback_is_kept_whole() {
+    let letter = Letter::Unverified(callback(
+        b"tenantId=a&printerRef=b&callbackToken=c.d",
+        b"{\"EventType\":1}",
+    ));
+    insta::assert_snapshot!(waits(&letter).0);
+    survives(&letter);
+}
+
+#[test]
+fn what_is_no_letter_goes_back_with_the_reason() {
+    let table = [
+        (None, "hello"),
+        (Some("postcard"), "{}"),
+        (Some("notification"), "{}"),
+        (Some("unverified"), "{}"),
+        (Some("quarantined"), r#"{"reason":1}"#),
+    ];
+    let mut shown = String::new();
+    for (kind, body) in table {
+        let mut attributes: Vec<_> = (0..10).map(|_| Attribute::string("other", "x")).collect();
+        attributes.extend(kind.map(|kind| Attribute::string("printbell", kind)));
+        let letter = Letter::from_queue(body.to_owned(), attributes);
+        let (body, attributes) = waits(&letter);
+        assert!(attributes.len() <= 10);
+        let again = Letter::from_queue(body.clone(), attributes.clone());
+        assert!(matches!(again, Letter::Unreadable { .. }));
+        shown.push_str(&format!("{body}: {}\n", attributes[attributes.len() - 1].value));
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn neither_query_nor_body_is_ever_printed() {
+    let callback = callback(b"callbackToken=s3cret", b"{\"SecretKey\":\"s3cret\"");
+    for letter in [
+        Letter::Unverified(callback.clone()),
+        Letter::authentic(origin(), callback),
+    ] {
+        assert!(!format!("{letter:?}").contains("s3cret"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_come_back_as_they_were(
+        query in prop::collection::vec(any::<u8>(), 0..200),
+        body in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), ".*".prop_map(String::into_bytes)],
+    ) {
+        survives(&Letter::Unverified(callback(&query, &body)));
+        let quarantined = Letter::Quarantined {
+            origin: origin(), callback: callback(b"", &body), reason: "because".into(),
+        };
+        survives(&quarantined);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn whatever_128_kib_hold_fits(part in prop_oneof![".{1,3}", "\\PC{1,3}", Just("\0".into()), Just("\"".to_owned()), Just("\u{FFFE}".into())]) {
+        let body = part.repeat(crate::notification::payload::MAX_LENGTH / part.len());
+        survives(&Letter::Unverified(callback(b"tenantId=a", body.as_bytes())));
+    }
+}

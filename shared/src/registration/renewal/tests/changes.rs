@@ -1,0 +1,169 @@
+use super::*;
+
+#[test]
+fn a_put_keeps_the_status_until_there_is_a_better_one() {
+    let table = [
+        (None, Status::Pending, None),
+        (Some(Renewal::default()), Status::Pending, Some(Status::Pending)),
+        (Some(active()), Status::Active, Some(Status::Active)),
+        (
+            Some(with(Status::Suspended)),
+            Status::Suspended,
+            Some(Status::Suspended),
+        ),
+        (Some(with(Status::Revoked)), Status::Pending, Some(Status::Revoked)),
+        (Some(with(Status::Deleting)), Status::Pending, Some(Status::Deleting)),
+    ];
+    for (existing, status, previous_status) in table {
+        let row = applied(Renewal::put(existing.as_ref(), NOW, deadline(NOW)));
+        assert_eq!((row.status, row.previous_status), (status, previous_status));
+        assert!(!row.is_applied());
+        assert!(row.call(NOW).is_some());
+    }
+}
+
+#[test]
+fn a_second_update_still_goes_back_to_what_was_confirmed() {
+    let once = applied(Renewal::put(Some(&with(Status::Revoked)), NOW, deadline(NOW)));
+    let later = NOW + DAY;
+    let twice = applied(Renewal::put(Some(&once), later, deadline(later)));
+    assert_eq!(twice.previous_status, Some(Status::Revoked));
+}
+
+#[test]
+fn a_change_under_somebody_s_lease_is_left_to_them() {
+    let held = Renewal::default().lease(NOW, deadline(NOW)).unwrap();
+    let changes = [
+        Renewal::put(Some(&held), NOW, deadline(NOW) + DAY),
+        held.delete(NOW, deadline(NOW) + DAY),
+        held.renew_now(NOW, deadline(NOW) + DAY),
+    ];
+    for change in changes {
+        let Change::Leave(row) = change else {
+            panic!("the lease is held")
+        };
+        assert_eq!(
+            (row.lease, row.index(), row.revision),
+            (held.lease, held.index(), held.revision + 1)
+        );
+        assert!(row.call(NOW).is_some(), "the holder must call");
+    }
+}
+
+#[test]
+fn a_put_that_is_refused_in_its_own_call_leaves_everything_as_it_was() {
+    let twice = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let twice = Renewal {
+        lease: None,
+        attempts: 4,
+        ..twice
+    };
+    let cases = [
+        (active(), Some(NOW)),
+        (with(Status::Suspended), Some(NOW)),
+        (with(Status::Deleting), Some(NOW)),
+        (with(Status::Revoked), None),
+        (twice, Some(NOW)),
+    ];
+    for (existing, due) in cases {
+        let row = applied(Renewal::put(Some(&existing), NOW, deadline(NOW)));
+        let call = row.call(NOW).unwrap();
+        let (row, effect) = written(row.withdraw(&call, Some(&existing), NOW));
+        let expected = Renewal {
+            revision: existing.revision + 2,
+            version: existing.version + 2,
+            due,
+            ..existing
+        };
+        assert_eq!((row, effect), (expected, Effect::Restored));
+    }
+    let row = applied(Renewal::put(None, NOW, deadline(NOW)));
+    let call = row.call(NOW).unwrap();
+    assert_eq!(row.withdraw(&call, None, NOW), Settlement::Remove(Effect::Withdrawn));
+}
+
+#[test]
+fn a_put_that_was_overtaken_withdraws_nothing() {
+    let row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let call = row.call(NOW).unwrap();
+    let Change::Leave(overtaken) = Renewal::put(Some(&row), NOW, deadline(NOW)) else {
+        panic!("the lease is held")
+    };
+    assert_eq!(overtaken.withdraw(&call, Some(&active()), NOW), Settlement::Changed);
+}
+
+#[test]
+fn a_revoked_row_is_removed_without_a_call_and_not_renewed() {
+    let revoked = with(Status::Revoked);
+    assert_eq!(revoked.delete(NOW, deadline(NOW)), Change::Remove);
+    assert_eq!(revoked.renew_now(NOW, deadline(NOW)), Change::Revoked);
+    assert_eq!(revoked.reapply(NOW, NOW), None);
+}
+
+#[test]
+fn a_delete_has_no_wish_to_go_back_to_but_a_put_after_it_has_the_delete() {
+    let updated = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let later = NOW + DAY;
+    let deleting = applied(updated.delete(later, deadline(later)));
+    assert_eq!((deleting.status, deleting.previous_status), (Status::Deleting, None));
+    let later = later + DAY;
+    let put = applied(Renewal::put(Some(&deleting), later, deadline(later)));
+    assert_eq!(
+        (put.status, put.previous_status),
+        (Status::Pending, Some(Status::Deleting))
+    );
+}
+
+#[test]
+fn a_second_delete_only_hurries_the_first() {
+    let first = applied(active().delete(NOW, deadline(NOW)));
+    let later = NOW + DAY;
+    let second = applied(first.delete(later, deadline(later)));
+    assert_eq!((second.status, second.version), (Status::Deleting, first.version));
+}
+
+#[test]
+fn reapplying_brings_a_renewal_forward_once() {
+    let soon = NOW + HOUR;
+    let row = active().reapply(NOW, soon).unwrap();
+    assert_eq!(row.index(), Some(soon));
+    assert_eq!(row.reapply(NOW, soon), None, "run twice");
+    assert_eq!(row.reapply(NOW, soon + HOUR), None, "run twice, later");
+    assert_eq!(with(Status::Deleting).reapply(NOW, soon), None);
+}
+
+#[test]
+fn reapplying_during_a_call_calls_once_more() {
+    let leased = Renewal {
+        due: Some(NOW),
+        ..active()
+    }
+    .lease(NOW, deadline(NOW))
+    .unwrap();
+    let call = leased.call(NOW).unwrap();
+    let soon = NOW + HOUR;
+    let row = leased.reapply(NOW, soon).unwrap();
+    let (row, _) = written(row.settle(KEY, &call, &ResponseClass::Applied, NOW));
+    assert_eq!((row.index(), row.reapply), (Some(soon), None));
+    let (row, _) = row.answered(ResponseClass::Applied, soon);
+    assert_eq!(row.index(), Some(KEY.next_slot(soon)));
+}
+
+#[test]
+fn a_new_row_never_repeats_the_revisions_of_a_removed_one() {
+    let removed = Renewal {
+        revision: active().revision + 1_000_000,
+        ..active()
+    };
+    let later = NOW + SignedDuration::from_secs(1);
+    assert!(applied(Renewal::put(None, later, deadline(later))).revision > removed.revision);
+}
+
+fn with(status: Status) -> Renewal {
+    let due = active().due.filter(|_| status != Status::Revoked);
+    Renewal {
+        status,
+        due,
+        ..active()
+    }
+}
