@@ -22,7 +22,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use thiserror::Error;
 
-use crate::http::{Tls, Trust, TrustError};
+use crate::http::{Connections, Tls, Trust, TrustError};
 use connector::Connectors;
 
 /// What the names of AWS's commercial regions begin with. Other partitions may have authorities of their own.
@@ -42,8 +42,8 @@ pub enum AwsConfigError {
     Trust(#[from] TrustError),
 }
 
-/// The configuration that every AWS client of this process is made from: they share its connections, and one reading of
-/// the trusted certificates.
+/// The configuration that every AWS client of this process is made from: they share its connections, which are kept in
+/// `connections`, and one reading of the trusted certificates.
 ///
 /// `lookup` reads the environment: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and,
 /// where they are set, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`.
@@ -51,6 +51,7 @@ pub fn configure(
     lookup: impl Fn(&'static str) -> Option<String>,
     timeouts: TimeoutConfig,
     retries: RetryConfig,
+    connections: &Connections,
 ) -> Result<SdkConfig, AwsConfigError> {
     let required = |name| {
         lookup(name)
@@ -66,7 +67,7 @@ pub fn configure(
     let tls = Tls::new(trust(&region, lookup("AWS_CA_BUNDLE").as_deref()))?;
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(SharedHttpClient::new(Connectors::new(tls)))
+        .http_client(SharedHttpClient::new(Connectors::new(tls, connections.clone())))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .time_source(aws_smithy_async::time::SystemTimeSource::new())
@@ -156,7 +157,13 @@ mod tests {
 
     #[test]
     fn lambda_s_own_environment_is_enough() {
-        let config = configure(environment, TimeoutConfig::disabled(), RetryConfig::disabled()).unwrap();
+        let config = configure(
+            environment,
+            TimeoutConfig::disabled(),
+            RetryConfig::disabled(),
+            &Connections::default(),
+        )
+        .unwrap();
         assert_eq!(config.region().map(Region::as_ref), Some("eu-central-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
     }
@@ -165,7 +172,13 @@ mod tests {
     fn what_is_missing_is_named() {
         for missing in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
             let lookup = |name: &'static str| if name == missing { None } else { environment(name) };
-            let error = configure(lookup, TimeoutConfig::disabled(), RetryConfig::disabled()).unwrap_err();
+            let error = configure(
+                lookup,
+                TimeoutConfig::disabled(),
+                RetryConfig::disabled(),
+                &Connections::default(),
+            )
+            .unwrap_err();
             assert!(error.to_string().starts_with(missing), "{error}");
         }
     }
@@ -192,7 +205,13 @@ mod tests {
             "AWS_CA_BUNDLE" => Some("/nowhere.pem".to_owned()),
             name => environment(name),
         };
-        let error = configure(lookup, TimeoutConfig::disabled(), RetryConfig::disabled()).unwrap_err();
+        let error = configure(
+            lookup,
+            TimeoutConfig::disabled(),
+            RetryConfig::disabled(),
+            &Connections::default(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("/nowhere.pem"), "{error}");
     }
 }

@@ -8,20 +8,23 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;
 use http::Uri;
+use hyper::rt::Executor;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
 use tower_service::Service;
 
@@ -126,16 +129,17 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
-    /// A client that opens a connection, TLS included, within this time, or never mind how long it takes.
-    pub fn client(&self, connect_timeout: Option<Duration>) -> Client {
+    /// A client that opens a connection, TLS included, within this time, or never mind how long it takes. What it has open is
+    /// among `connections`.
+    pub fn client(&self, connect_timeout: Option<Duration>, connections: &Connections) -> Client {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let connector = Connector {
-            https: HttpsConnector::from((tcp, Arc::clone(&self.0))),
+            https: HttpsConnector::from((Tcp(tcp), Arc::clone(&self.0))),
             timeout: connect_timeout,
         };
-        legacy::Client::builder(TokioExecutor::new())
+        legacy::Client::builder(connections.clone())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector)
@@ -156,10 +160,92 @@ fn store<'a>(
     }
 }
 
+/// The connections of some clients, so that they can be closed before the process may be frozen.
+///
+/// Lambda freezes a process once it has answered, and thaws it with the next event, minutes or hours later: what is in flight
+/// then would be sent then.
+#[derive(Clone, Default)]
+pub struct Connections(Arc<OpenConnections>);
+
+#[derive(Default)]
+struct OpenConnections {
+    /// Each connection is driven by a task, which owns it.
+    tasks: Mutex<JoinSet<()>>,
+    has_abandoned: AtomicBool,
+}
+
+/// A request under way. If it is dropped before its response came, its connection is in the middle of it.
+pub(crate) struct InFlight(Option<Connections>);
+
+impl Connections {
+    /// A request is under way, until its response came.
+    pub(crate) fn in_flight(&self) -> InFlight {
+        InFlight(Some(self.clone()))
+    }
+
+    /// Closes every connection, if a request was given up on one of them. The next ones are opened anew.
+    pub async fn close_abandoned(&self) {
+        if self.0.has_abandoned.swap(false, Ordering::Relaxed) {
+            let mut tasks = std::mem::take(&mut *self.tasks());
+            tasks.shutdown().await;
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Connections {
+    fn execute(&self, connection: F) {
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(connection);
+    }
+}
+
+impl InFlight {
+    /// The response came.
+    pub(crate) fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(connections) = &self.0 {
+            connections.0.has_abandoned.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Opens TCP connections that drop what they haven't sent when they are closed.
+#[derive(Clone)]
+struct Tcp(HttpConnector);
+
+impl Service<Uri> for Tcp {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<TcpStream>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, url: Uri) -> Self::Future {
+        let connecting = self.0.call(url);
+        Box::pin(async move {
+            let stream = connecting.await?;
+            stream.inner().set_zero_linger()?;
+            Ok(stream)
+        })
+    }
+}
+
 /// Opens connections, with TLS where the URL says `https`.
 #[derive(Clone)]
 pub struct Connector {
-    https: HttpsConnector<HttpConnector>,
+    https: HttpsConnector<Tcp>,
     timeout: Option<Duration>,
 }
 

@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
-use crate::http::{self, Tls, Trust, TrustError};
+use crate::http::{self, Connections, Tls, Trust, TrustError};
 use scrub::Secrets;
 
 /// The longest that a connection may take of that.
@@ -74,7 +74,7 @@ impl OctoEverywhere {
         }
         let base = format!("{}/api/appconnection/", url.trim_end_matches('/'));
         // `AWS_CA_BUNDLE` speaks of AWS, not of this.
-        let http = Tls::new(Trust::CompiledIn)?.client(Some(CONNECT_TIMEOUT));
+        let http = Tls::new(Trust::CompiledIn)?.client(Some(CONNECT_TIMEOUT), &Connections::default());
         Ok(Self { http, base, clock })
     }
 

@@ -15,20 +15,22 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 
-use crate::http::{Client, Tls, find, is_timeout};
+use crate::http::{Client, Connections, Tls, find, is_timeout};
 
 /// The clients of one process: SDK clients with the same timeouts share their connections.
 pub(super) struct Connectors {
     tls: Tls,
+    connections: Connections,
     connectors: Mutex<Vec<(Timeouts, SharedHttpConnector)>>,
 }
 
 type Timeouts = (Option<Duration>, Option<Duration>);
 
 impl Connectors {
-    pub fn new(tls: Tls) -> Self {
+    pub fn new(tls: Tls, connections: Connections) -> Self {
         Self {
             tls,
+            connections,
             connectors: Mutex::default(),
         }
     }
@@ -49,7 +51,8 @@ impl HttpClient for Connectors {
         }
         let (connect, read) = timeouts;
         let connector = SharedHttpConnector::new(Adapter {
-            client: self.tls.client(connect),
+            client: self.tls.client(connect, &self.connections),
+            connections: self.connections.clone(),
             read_timeout: read,
         });
         connectors.push((timeouts, connector.clone()));
@@ -59,7 +62,8 @@ impl HttpClient for Connectors {
 
 struct Adapter {
     client: Client,
-    /// How long the head of an response may take.
+    connections: Connections,
+    /// How long the head of a response may take.
     read_timeout: Option<Duration>,
 }
 
@@ -82,6 +86,7 @@ impl HttpConnector for Adapter {
         }
         let response = self.client.request(request);
         let read_timeout = self.read_timeout;
+        let in_flight = self.connections.in_flight();
         HttpConnectorFuture::new(async move {
             let response = match read_timeout {
                 None => response.await,
@@ -90,6 +95,7 @@ impl HttpConnector for Adapter {
                     Err(elapsed) => return Err(ConnectorError::timeout(elapsed.into())),
                 },
             };
+            in_flight.end();
             let response = response.map_err(classified)?.map(SdkBody::from_body_1_x);
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -16,7 +16,7 @@ use crate::callback_secret::CallbackSecret;
 use crate::clock::{Clock, end_of_invocation, machine_now};
 use crate::dynamodb::table::Table;
 use crate::environment::Environment;
-use crate::http::is_base;
+use crate::http::{Connections, is_base};
 use crate::key_ring::KeyRing;
 use crate::octoeverywhere::{ClientError, OctoEverywhere};
 use crate::registrations::RegistrationsTable;
@@ -109,7 +109,7 @@ impl Setup {
             .operation_attempt_timeout(AWS_TRY_TIMEOUT)
             .build();
         let retries = RetryConfig::standard().with_max_attempts(AWS_TRIES);
-        let sdk: SdkConfig = aws::configure(lookup, timeouts, retries)?;
+        let sdk: SdkConfig = aws::configure(lookup, timeouts, retries, &Connections::default())?;
         let secret = CallbackSecret::new(&sdk, settings.secret.clone());
         Ok(Self {
             settings,

@@ -14,6 +14,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use printbell_adapters::aws::{self, Lazy};
 use printbell_adapters::callback_secret::CallbackSecret;
 use printbell_adapters::clock::Clock;
+use printbell_adapters::http::Connections;
 use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable};
 use printbell_adapters::publisher::aws::AwsSinks;
 use printbell_adapters::publisher::{DeliveryError, Publisher, Sinks};
@@ -22,7 +23,6 @@ use printbell_shared::callback::keys::Verdict;
 use printbell_shared::callback::query::Query;
 use printbell_shared::notification::letter::{Callback, Letter};
 use printbell_shared::notification::message::Origin;
-use printbell_shared::notification::plan;
 use printbell_shared::notification::sink::Sink;
 use tokio::time::Instant;
 
@@ -30,9 +30,13 @@ use crate::backoff::pause;
 use crate::config::Config;
 use crate::event::{Batch, Failures, ItemFailure, Record};
 
-/// How long one message is tried: two attempts that hang. The whole batch is worked off at once, so it takes not much
-/// longer.
-const PATIENCE: Duration = Duration::from_millis(2500);
+/// How long one message is tried: as long as a slow SNS may take, and once more on a new connection. The whole batch is worked
+/// off at once, so it takes not much longer.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long opening a connection may take: longer than a lost packet costs twice.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long putting a message off may take, which comes after that.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What became of a queue message that is done with.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,6 +75,7 @@ pub struct Redrive<S, W, Q> {
     keys: KeyRing<S>,
     publisher: Publisher<W>,
     queue: Q,
+    connections: Connections,
     clock: Clock,
 }
 
@@ -79,9 +84,11 @@ impl Redrive<CallbackSecret, AwsSinks, Queue> {
     pub async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let config = Config::from_env(&lookup)?;
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(plan::TIMEOUT)
-            .operation_timeout(2 * plan::TIMEOUT);
-        let aws = aws::configure(lookup, timeouts.build(), RetryConfig::standard().with_max_attempts(2))?;
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT);
+        let retries = RetryConfig::standard().with_max_attempts(2);
+        let connections = Connections::default();
+        let aws = aws::configure(lookup, timeouts.build(), retries, &connections)?;
         let keys = KeyRing::new(CallbackSecret::new(&aws, config.callback_secret_arn));
         let queue = Queue {
             client: Arc::new(Lazy::new(&aws, aws_sdk_sqs::Client::new)),
@@ -93,7 +100,10 @@ impl Redrive<CallbackSecret, AwsSinks, Queue> {
             config.fallback_queue_url,
             config.dead_letter_queue_url,
         );
-        Ok(Self::new(keys, Publisher::new(sinks), queue, config.clock))
+        Ok(Self {
+            connections,
+            ..Self::new(keys, Publisher::new(sinks), queue, config.clock)
+        })
     }
 }
 
@@ -104,6 +114,7 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
             keys,
             publisher,
             queue,
+            connections: Connections::default(),
             clock,
         }
     }
@@ -111,6 +122,8 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
     /// Works off a batch; what the answer doesn't name is done with, and deleted from the queue.
     pub async fn work_off(&self, event: LambdaEvent<Batch>) -> Result<Failures, Infallible> {
         let failed = join_all(event.payload.records.into_iter().map(|record| self.one(record))).await;
+        // Nothing may be sent by a process that thaws.
+        self.connections.close_abandoned().await;
         Ok(Failures {
             batch_item_failures: failed.into_iter().flatten().collect(),
         })

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -12,6 +13,7 @@ use printbell_adapters::api_gateway::response::HttpResponse;
 use printbell_adapters::aws;
 use printbell_adapters::callback_secret::CallbackSecret;
 use printbell_adapters::clock::{Clock, end_of_invocation, machine_now};
+use printbell_adapters::http::Connections;
 use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable};
 use printbell_adapters::publisher::aws::AwsSinks;
 use printbell_adapters::publisher::{DeliveryError, Publisher, Sinks};
@@ -19,13 +21,16 @@ use printbell_shared::callback::keys::Verdict;
 use printbell_shared::callback::query::Query;
 use printbell_shared::notification::letter::{Callback, Letter};
 use printbell_shared::notification::message::{Arrival, Origin};
-use printbell_shared::notification::{payload, plan};
+use printbell_shared::notification::payload;
 use printbell_shared::problem::Problem;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::deadline::time_left;
+
+/// How long opening a connection may take: longer than a lost packet costs twice.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a callback isn't taken.
 #[derive(Debug)]
@@ -42,6 +47,7 @@ pub enum Refusal {
 pub struct Receiver<S, W> {
     keys: KeyRing<S>,
     publisher: Publisher<W>,
+    connections: Connections,
     clock: Clock,
 }
 
@@ -50,8 +56,9 @@ impl Receiver<CallbackSecret, AwsSinks> {
     /// environment.
     pub async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let config = Config::from_env(&lookup)?;
-        let timeouts = TimeoutConfig::builder().connect_timeout(plan::TIMEOUT).build();
-        let aws = aws::configure(lookup, timeouts, RetryConfig::disabled())?;
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let connections = Connections::default();
+        let aws = aws::configure(lookup, timeouts, RetryConfig::disabled(), &connections)?;
         let keys = KeyRing::new(CallbackSecret::new(&aws, config.callback_secret_arn));
         let sinks = AwsSinks::new(
             &aws,
@@ -63,14 +70,22 @@ impl Receiver<CallbackSecret, AwsSinks> {
         if let Err(error) = warm {
             tracing::warn!(%error, "starting without the callback keys");
         }
-        Ok(Self::new(keys, Publisher::new(sinks), config.clock))
+        Ok(Self {
+            connections,
+            ..Self::new(keys, Publisher::new(sinks), config.clock)
+        })
     }
 }
 
 impl<S: KeySource, W: Sinks> Receiver<S, W> {
     /// A receiver of these parts.
     pub fn new(keys: KeyRing<S>, publisher: Publisher<W>, clock: Clock) -> Self {
-        Self { keys, publisher, clock }
+        Self {
+            keys,
+            publisher,
+            connections: Connections::default(),
+            clock,
+        }
     }
 
     /// Answers one event, whatever it holds.
@@ -90,6 +105,8 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
             arrival,
         };
         let accepted = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
+        // Nothing may be sent by a process that thaws.
+        self.connections.close_abandoned().await;
         Ok(match accepted {
             Ok(Ok(id)) => HttpResponse::raw_json(200, format!(r#"{{"id":"{id}"}}"#)),
             Ok(Err(refusal)) => HttpResponse::from(&Problem::from(refusal)),

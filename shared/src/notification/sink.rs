@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// Where a letter can go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sink {
     /// The SNS topic; takes notifications only.
     Topic,
