@@ -1,17 +1,32 @@
 //! Events that nobody would think of, at the binary. (Two hundred thousand more, without a process in between, are in
 //! `functions/webhook/tests/fuzz`.)
 
+use std::time::SystemTime;
+
 use printbell_harness::fixtures::KEY;
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::Completion;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::value::RawValue;
 
 use crate::stage::{aws, receiver};
 
 const CASES: usize = 4_000;
+
+/// The environment variable that has the seed of a run that is to be repeated. Each run prints its own.
+const SEED: &str = "PRINTBELL_FUZZ_SEED";
+
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    std::env::var(SEED).map_or(now.as_secs(), |seed| seed.parse().unwrap())
+}
+
+fn runner(seed: u64) -> TestRunner {
+    let seed = [seed.to_le_bytes(), [0; 8]].concat();
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::XorShift, &seed))
+}
 
 /// An event in JSON of which one stretch is replaced, within a string or anywhere.
 fn events(good: String) -> impl Strategy<Value = String> {
@@ -44,7 +59,9 @@ async fn no_event_ends_the_process_or_gets_published_without_a_token() {
     let query = KEY.query();
     let good = http_event::callback(&query, r#"{"EventType":6,"PrinterId":"x","Progress":40.0}"#).to_string();
     let strategy = events(good);
-    let mut runner = TestRunner::default();
+    let seed = seed();
+    println!("{SEED}={seed}");
+    let mut runner = runner(seed);
     let (mut statuses, mut malformed) = ([0; 3], 0);
     while statuses.iter().sum::<usize>() < CASES {
         let event = strategy.new_tree(&mut runner).unwrap().current();
