@@ -170,6 +170,8 @@ impl Run<'_> {
             ])
             .args(["--final-status-level", "slow", "--hide-progress-bar"])
             .args(filter)
+            // What differs from a snapshot is a failure, and no proposal of a new one.
+            .env("INSTA_UPDATE", "no")
             .current_dir(self.workspace.root());
         if std::io::stderr().is_terminal() {
             nextest = nextest.env("CARGO_TERM_COLOR", "always");

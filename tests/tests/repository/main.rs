@@ -5,4 +5,5 @@
 
 mod samples;
 mod sizes;
+mod snapshots;
 mod tidy;
