@@ -11,6 +11,8 @@
 //! | tables in DynamoDB, and the registrations' | [`dynamodb`], [`registrations`] |
 //! | the worker that carries out what the registrations' protocol says | [`worker`] |
 
+#![allow(clippy::disallowed_methods, reason = "this is where the world is touched")]
+
 pub mod api_gateway;
 pub mod aws;
 pub mod callback_secret;

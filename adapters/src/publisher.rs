@@ -35,6 +35,8 @@ pub struct DeliveryError(Vec<String>);
 pub struct Publisher<S> {
     sinks: S,
     breaker: RefCell<Breaker>,
+    /// What the breaker's times are counted from.
+    began: Instant,
 }
 
 /// How one delivery went.
@@ -53,6 +55,7 @@ impl<S: Sinks> Publisher<S> {
         Self {
             sinks,
             breaker: RefCell::default(),
+            began: Instant::now(),
         }
     }
 
@@ -60,9 +63,8 @@ impl<S: Sinks> Publisher<S> {
     pub async fn deliver(&self, letter: &Letter, deadline: Instant) -> Result<Sink, DeliveryError> {
         let order = match letter {
             Letter::Notification(_) => {
-                let now = Instant::now();
-                let left = deadline.saturating_duration_since(now);
-                self.breaker.borrow().order(now.into_std(), left)
+                let remaining = deadline.saturating_duration_since(Instant::now());
+                self.breaker.borrow().order(self.began.elapsed(), remaining)
             }
             Letter::Unverified(_) => second_best([Sink::FallbackQueue, Sink::DeadLetterQueue]),
             Letter::Quarantined { .. } | Letter::Unreadable { .. } => {
@@ -145,7 +147,7 @@ impl<S: Sinks> Publisher<S> {
             None if delivery.silent.contains(&Sink::Topic) => (TopicResult::Failed, "no answer in time"),
             _ => return,
         };
-        if let Some(pause) = self.breaker.borrow_mut().record(result, Instant::now().into_std()) {
+        if let Some(pause) = self.breaker.borrow_mut().record(result, self.began.elapsed()) {
             let seconds = pause.as_secs();
             tracing::warn!(%reason, seconds, "SNS gives way; notifications wait in the fallback queue");
         }

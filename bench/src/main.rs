@@ -4,6 +4,8 @@
 //! - [`variants`]: what is measured, and what it talks to; [`measure`]: starts and calls;
 //! - [`figures`]: medians, ratios, bars; [`report`], [`chart`]: what a run leaves behind.
 
+#![allow(clippy::disallowed_methods, reason = "it measures")]
+
 mod chart;
 mod figures;
 mod measure;

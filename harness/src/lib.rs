@@ -16,6 +16,7 @@
 //! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue.
 //! - [`fixtures`]: the pretended stack that a function at the binary is part of.
 
+#![allow(clippy::disallowed_methods, reason = "it stands around the functions, in the world")]
 #![warn(unreachable_pub)]
 
 pub mod aws;

@@ -180,6 +180,30 @@ impl Function {
         self.process.cpu_time()
     }
 
+    /// How many connections the process has open to a port of this machine.
+    ///
+    /// # Errors
+    /// When the process is gone, or this isn't Linux.
+    pub fn connections_to(&self, port: u16) -> Result<usize> {
+        self.process.connections_to(port)
+    }
+
+    /// Freezes the process, as Lambda does with one that has answered.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub async fn freeze(&self) -> Result<()> {
+        self.process.signal("STOP").await
+    }
+
+    /// Thaws the process, as Lambda does for the next event.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub async fn thaw(&self) -> Result<()> {
+        self.process.signal("CONT").await
+    }
+
     /// What the function has written to standard output and standard error so far.
     pub fn output(&self) -> String {
         self.process.output()

@@ -18,6 +18,8 @@
 //!
 //! `state` joins them, and [`Simulator`] starts it all.
 
+#![allow(clippy::disallowed_methods, reason = "it is part of the world")]
+
 mod control;
 mod http;
 pub mod print;

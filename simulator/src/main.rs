@@ -1,5 +1,7 @@
 //! `simulator`: a pretend OctoEverywhere. Its URL goes to standard output once it takes calls.
 
+#![allow(clippy::disallowed_methods, reason = "it is part of the world")]
+
 use std::net::SocketAddr;
 
 use clap::Parser;

@@ -8,6 +8,8 @@
 //! - [`simulate`]: the renewals of a whole fleet, in virtual time; [`mod@bench`]: how fast and small the functions are; [`cost`]:
 //!   what a fleet costs.
 
+#![allow(clippy::disallowed_methods, reason = "it is a tool for people")]
+
 #[cfg(not(unix))]
 compile_error!(
     "cargo xtask runs on Linux (and, but for the local stack, on macOS); on Windows use WSL: `wsl --install`"

@@ -133,8 +133,8 @@ async fn whichever_answers_first_counts() {
         let world = World::new(topic, queues);
         let began = Instant::now();
         let taken = deliver(&Publisher::new(&world), &authentic(b"{}")).await;
-        let seen = (taken.ok(), world.copies.take().len(), began.elapsed().as_millis());
-        assert_eq!(seen, (taker, copies, after), "{topic:?}, {queues:?}");
+        let result = (taken.ok(), world.copies.take().len(), began.elapsed().as_millis());
+        assert_eq!(result, (taker, copies, after), "{topic:?}, {queues:?}");
     }
 }
 

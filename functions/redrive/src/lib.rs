@@ -9,6 +9,8 @@
 //! the fallback queue, and so here. What can be published by then is; what can't goes back to the dead-letter queue at
 //! once, so nothing goes in circles.
 
+#![warn(unreachable_pub)]
+
 mod backoff;
 mod config;
 mod event;

@@ -30,8 +30,8 @@ pub(crate) async fn put(worker: &Worker, key: &RegistrationKey, update: WishUpda
 /// `DELETE`: there shall be no webhook at OctoEverywhere, and then no registration.
 pub(crate) async fn delete(worker: &Worker, key: &RegistrationKey) -> Result<HttpResponse, Problem> {
     let is_deleting = |row: &Arc<Registration>| row.renewal.status == Status::Deleting;
-    let left = work(worker, key, Errand::Delete).await?.and_then(|work| work.row);
-    Ok(match left.filter(is_deleting) {
+    let row = work(worker, key, Errand::Delete).await?.and_then(|work| work.row);
+    Ok(match row.filter(is_deleting) {
         Some(row) => show(202, &row),
         None => HttpResponse::no_content(),
     })

@@ -9,6 +9,8 @@
 //!
 //! It is behind IAM: whoever gets here may do everything that the API does.
 
+#![warn(unreachable_pub)]
+
 mod change;
 mod config;
 mod input;

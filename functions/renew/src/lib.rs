@@ -12,6 +12,8 @@
 //!
 //! What is due when, and what an answer means, are rules of [`printbell_shared::registration::renewal`].
 
+#![warn(unreachable_pub)]
+
 mod adopt;
 mod config;
 mod event;

@@ -80,8 +80,11 @@ struct State {
 impl RunPace {
     /// The pace for a run that starts no call which the invocation hasn't the time for.
     pub fn until_deadline(limits: Limits, worker: &Worker) -> Self {
-        let left = worker.deadline.duration_since(worker.clock.now()) - CALL_TIME;
-        Self::new(limits, Instant::now() + Duration::try_from(left).unwrap_or_default())
+        let remaining = worker.deadline.duration_since(worker.clock.now()) - CALL_TIME;
+        Self::new(
+            limits,
+            Instant::now() + Duration::try_from(remaining).unwrap_or_default(),
+        )
     }
 
     /// The pace for a run that starts no call after `end`.

@@ -68,8 +68,8 @@ impl Report {
         self.due += 1;
         match result {
             RowResult::Worked { work, expiry } => {
-                let left = expiry.map(|expiry| (expiry - self.now).as_secs());
-                self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(left).min();
+                let remaining = expiry.map(|expiry| (expiry - self.now).as_secs());
+                self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(remaining).min();
                 self.count_work(&work);
             }
             RowResult::Stale => self.stale += 1,

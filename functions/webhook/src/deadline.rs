@@ -20,8 +20,8 @@ pub fn time_left(now: Timestamp, arrived: Option<Timestamp>, ends: Timestamp) ->
         .map(|arrived| now.duration_since(arrived))
         .filter(|age| (SignedDuration::ZERO..OLDEST).contains(age))
         .unwrap_or_default();
-    let left = (LIMIT - age).max(LEAST).min(now.duration_until(ends) - MARGIN);
-    Duration::try_from(left).unwrap_or_default()
+    let remaining = (LIMIT - age).max(LEAST).min(now.duration_until(ends) - MARGIN);
+    Duration::try_from(remaining).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -46,9 +46,9 @@ mod tests {
             (None, 100, 0),
             (None, -100, 0),
         ];
-        for (arrived, ends, left) in table {
+        for (arrived, ends, remaining) in table {
             let arrived = arrived.map(ago);
-            let expected = Duration::from_millis(left);
+            let expected = Duration::from_millis(remaining);
             assert_eq!(time_left(now, arrived, ago(-ends)), expected, "{arrived:?} {ends}");
         }
     }

@@ -6,6 +6,8 @@
 //!
 //! The rules of the payload, the message, the keys and the sinks are in `printbell-shared`, for redrive follows them too.
 
+#![warn(unreachable_pub)]
+
 mod config;
 mod deadline;
 mod receiver;

@@ -93,8 +93,8 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         let LambdaEvent { payload, context } = event;
         let request = HttpRequest::read(&payload);
         let now = machine_now();
-        let left = time_left(now, request.arrived, end_of_invocation(context.deadline, now));
-        let deadline = Instant::now() + left;
+        let remaining = time_left(now, request.arrived, end_of_invocation(context.deadline, now));
+        let deadline = Instant::now() + remaining;
         let arrival = Arrival {
             received: self.clock.now(),
             request_id: context.request_id,

@@ -5,7 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::{Notify, watch};
@@ -88,6 +88,39 @@ impl Process {
     pub(super) async fn output_closed(&self) {
         // An error means that the readers are gone, which is as good.
         let _ = self.readers.clone().wait_for(|open| *open == 0).await;
+    }
+
+    /// Connections of this process to a port of this machine: the sockets among its files, looked up in the kernel's table.
+    pub(super) fn connections_to(&self, port: u16) -> Result<usize> {
+        /// The state of an open connection (`TCP_ESTABLISHED`).
+        const ESTABLISHED: &str = "01";
+        let proc = format!("/proc/{}", self.pid);
+        let files = std::fs::read_dir(format!("{proc}/fd")).context("the process is gone")?;
+        let sockets: Vec<_> = files
+            .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+            .filter_map(|target| Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect();
+        let table = std::fs::read_to_string(format!("{proc}/net/tcp"))?;
+        let is_it = |line: &&str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let remote = fields.get(2).and_then(|remote| remote.split_once(':'));
+            remote.is_some_and(|(_, remote)| u16::from_str_radix(remote, 16) == Ok(port))
+                && fields.get(3) == Some(&ESTABLISHED)
+                && fields
+                    .get(9)
+                    .is_some_and(|inode| sockets.iter().any(|socket| socket == inode))
+        };
+        Ok(table.lines().skip(1).filter(is_it).count())
+    }
+
+    /// Sends the process a signal, by its name.
+    pub(super) async fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid.to_string())
+            .status();
+        ensure!(status.await?.success(), "the process is gone");
+        Ok(())
     }
 
     pub(super) fn peak_memory(&self) -> Result<u64> {

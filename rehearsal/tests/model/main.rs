@@ -10,6 +10,7 @@
 //! | What everybody does at each step, as `printbell_shared::registration::renewal` describes the protocol | `actor`, `phase` |
 //! | What may never happen, and what must come in the end | `properties` |
 
+#![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod actor;

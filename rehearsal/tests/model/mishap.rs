@@ -29,11 +29,11 @@ pub struct Mishaps([u8; 8]);
 
 impl Mishaps {
     pub fn of(mishaps: &[Mishap]) -> Self {
-        let mut left = [0; 8];
+        let mut remaining = [0; 8];
         for mishap in mishaps {
-            left[*mishap as usize] += 1;
+            remaining[*mishap as usize] += 1;
         }
-        Self(left)
+        Self(remaining)
     }
 
     pub fn may(&self, mishap: Mishap) -> bool {
@@ -51,8 +51,8 @@ impl fmt::Debug for Mishaps {
         let all = [
             Stall, Crash, LostAnswer, LostWrite, Failure, Suspension, Refusal, StaleIndex,
         ];
-        let left = all.into_iter().zip(self.0).filter(|(_, left)| *left > 0);
-        f.debug_map().entries(left).finish()
+        let remaining = all.into_iter().zip(self.0).filter(|(_, remaining)| *remaining > 0);
+        f.debug_map().entries(remaining).finish()
     }
 }
 

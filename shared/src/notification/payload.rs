@@ -235,10 +235,10 @@ mod tests {
         fn what_goes_in_comes_out_less_the_secret_key(members in prop::collection::vec(
             (prop_oneof!["[A-Za-z]{0,3}", Just("SecretKey".to_owned())], any::<f64>().prop_map(Value::from)), 0..6))
         {
-            let written: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-            let kept: Vec<_> = members.iter().zip(&written)
+            let texts: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            let kept: Vec<_> = members.iter().zip(&texts)
                 .filter(|((key, _), _)| key != "SecretKey").map(|(_, text)| text.as_str()).collect();
-            prop_assert_eq!(data(&format!("{{{}}}", written.join(","))), format!("{{{}}}", kept.join(",")));
+            prop_assert_eq!(data(&format!("{{{}}}", texts.join(","))), format!("{{{}}}", kept.join(",")));
         }
     }
 }

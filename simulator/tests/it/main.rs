@@ -1,5 +1,6 @@
 //! The simulator as its users meet it: over HTTP, in this process and as a binary.
 
+#![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test that panics has failed, in its helpers as well"

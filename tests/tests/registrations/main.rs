@@ -1,5 +1,6 @@
 //! `register` and `renew` at the binary, against a stub AWS and a stub OctoEverywhere.
 
+#![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
 mod register;

@@ -19,7 +19,7 @@ fn variables(text: &str, quote: char) -> BTreeSet<&str> {
 
 #[test]
 fn the_template_sets_the_variables_that_a_function_reads() {
-    let shared_settings = read("shared/src/holder/setup.rs");
+    let shared_settings = read("adapters/src/worker/setup.rs");
     for function in Template::read().unwrap().functions().unwrap() {
         let name = function.name;
         let set: BTreeSet<_> = function.variables.iter().map(|(name, _)| name.as_str()).collect();

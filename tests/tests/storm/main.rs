@@ -5,6 +5,8 @@
 //! SNS is made to fail by a policy that denies the functions' roles to publish. A proxy that breaks connections would
 //! have to stand between the functions and all of AWS; the policy is a fault that real stacks meet, needs no change to
 //! what is deployed, and works on AWS too. (Hanging, slow and lost answers are in the fault matrix, at the binary.)
+
+#![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod trouble;

@@ -4,6 +4,7 @@
 //! Everything but AWS is the function's own; AWS is a memory. (The same at the binary, with fewer events, is in
 //! `tests/tests/receiver`.)
 
+#![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod cases;

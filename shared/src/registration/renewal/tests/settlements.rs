@@ -140,7 +140,7 @@ fn the_ladder_itself_takes_a_day_to_believe_a_refusal() {
 
 #[test]
 fn a_change_of_status_is_announced_and_a_repetition_is_not() {
-    let said = |row: Renewal, class| {
+    let announced = |row: Renewal, class| {
         let leased = Renewal { due: Some(NOW), ..row }.lease(NOW, deadline(NOW)).unwrap();
         let call = leased.call(NOW).unwrap();
         let (row, _) = written(leased.settle(KEY, &call, &class, NOW));
@@ -155,12 +155,15 @@ fn a_change_of_status_is_announced_and_a_repetition_is_not() {
         status: Status::Suspended,
         ..active()
     };
-    assert_eq!(said(Renewal::default(), ResponseClass::Applied), Some(Status::Active));
-    assert_eq!(said(active(), ResponseClass::Applied), None);
-    assert_eq!(said(active(), TEMPORARY), None);
-    assert_eq!(said(active(), ResponseClass::Suspended), Some(Status::Suspended));
-    assert_eq!(said(suspended, ResponseClass::Suspended), None);
-    assert_eq!(said(suspended, ResponseClass::Applied), Some(Status::Active));
+    assert_eq!(
+        announced(Renewal::default(), ResponseClass::Applied),
+        Some(Status::Active)
+    );
+    assert_eq!(announced(active(), ResponseClass::Applied), None);
+    assert_eq!(announced(active(), TEMPORARY), None);
+    assert_eq!(announced(active(), ResponseClass::Suspended), Some(Status::Suspended));
+    assert_eq!(announced(suspended, ResponseClass::Suspended), None);
+    assert_eq!(announced(suspended, ResponseClass::Applied), Some(Status::Active));
 }
 
 #[test]
