@@ -24,6 +24,9 @@ const TESTED: Setting = Setting {
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Also runs what takes too long for every change: a hundred million registrations for two years.
+    #[arg(long, conflicts_with = "filter")]
+    all: bool,
     /// Runs only these tests and no other checks: arguments for `cargo nextest run`, such as a part of a test's name.
     #[arg(last = true)]
     filter: Vec<String>,
@@ -77,6 +80,9 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let system = run.deploy(&mut findings).await;
     run.test(&mut findings, system.as_ref(), &arguments.filter).await?;
     drop(system);
+    if arguments.all {
+        run.simulate(&mut findings).await;
+    }
 
     let Findings { passes, failures } = findings;
     for title in &failures {
@@ -130,6 +136,13 @@ impl Run<'_> {
             .tool("cargo-deny")
             .args(["--offline", "check", "bans", "licenses", "sources"]);
         self.check(findings, "Licences, bans and sources", "deny", deny).await;
+    }
+
+    /// What is heavy.
+    async fn simulate(&self, findings: &mut Findings) {
+        let simulate = self.tools.driver(self.workspace, "printbell-rehearsal", "simulate");
+        let title = "A hundred million registrations for two years";
+        self.check(findings, title, "simulate", simulate).await;
     }
 
     async fn check(&self, findings: &mut Findings, title: &str, log: &str, program: Program) {

@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// message to the next, so that a backlog doesn't come back all at once.
 ///
 /// `template.yaml` has SQS move a message to the dead-letter queue after 250 receives: 33 hours at the least.
-pub fn pause(receives: u32, id: &str) -> Duration {
+pub(crate) fn pause(receives: u32, id: &str) -> Duration {
     let doubled = FIRST * 2_u32.pow(receives.saturating_sub(1).min(8));
     // FNV-1a: cheap, and even enough.
     let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {

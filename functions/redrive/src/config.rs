@@ -5,7 +5,7 @@ use printbell_adapters::environment::{Environment, InvalidEnvironment};
 
 /// The function's configuration.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where what waited is published.
     pub topic_arn: String,
     /// Where it waited.
@@ -20,7 +20,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the configuration, or says everything that is missing or wrong.
-    pub fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
+    pub(crate) fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
         let environment = Environment::new(lookup);
         let config = Self {
             topic_arn: environment.required("TOPIC_ARN"),

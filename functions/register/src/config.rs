@@ -5,14 +5,14 @@ use printbell_adapters::worker::setup::Settings;
 
 /// What the environment says.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where everything is.
     pub settings: Settings,
 }
 
 impl Config {
     /// Reads the environment; names everything that is missing or wrong at once.
-    pub fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
+    pub(crate) fn from_env(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
         let environment = Environment::new(lookup);
         let config = Self {
             settings: Settings::read(&environment),

@@ -23,7 +23,7 @@ const AT_ONCE: usize = 10;
 /// What the adoption came to.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Adoption {
+pub(crate) struct Adoption {
     /// Rows that are in the index now, and weren't.
     pub adopted: u64,
     /// What became of those that were renewed at once.
@@ -32,7 +32,7 @@ pub struct Adoption {
 }
 
 /// Puts `rows` into the index, and renews a handful at once.
-pub async fn adopt(worker: Arc<Worker>, limits: Limits, rows: Vec<RawKey>) -> Result<Adoption, Unavailable> {
+pub(crate) async fn adopt(worker: Arc<Worker>, limits: Limits, rows: Vec<RawKey>) -> Result<Adoption, Unavailable> {
     let mut adopted = Vec::new();
     let mut report = Report::new(worker.clock.now());
     for row in rows {

@@ -25,7 +25,7 @@ const TOO_MANY_REQUESTS: u16 = 429;
 
 /// The most that is asked of OctoEverywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Calls at the same time.
     pub in_flight: NonZeroU32,
     /// Calls that begin within a second.
@@ -35,13 +35,13 @@ pub struct Limits {
 impl Limits {
     /// OctoEverywhere documents no limits: these are polite, and enough for 50 million registrations
     /// (`docs/decisions/0042-the-rate-cap-of-a-fleet.md`).
-    pub const DEFAULT: Self = Self {
+    pub(crate) const DEFAULT: Self = Self {
         in_flight: NonZeroU32::new(32).unwrap(),
         per_second: NonZeroU32::new(20).unwrap(),
     };
 
     /// How many calls there may be at the same time.
-    pub fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         usize::try_from(self.in_flight.get()).unwrap_or(usize::MAX)
     }
 }
@@ -49,7 +49,7 @@ impl Limits {
 /// Why a run makes no more calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Stop {
+pub(crate) enum Stop {
     /// There isn't the time for another one.
     Time,
     /// OctoEverywhere asked for a pause that is longer than the run.
@@ -59,7 +59,7 @@ pub enum Stop {
 }
 
 /// The pace of one run.
-pub struct RunPace {
+pub(crate) struct RunPace {
     interval: Duration,
     /// From when on no call is started.
     end: Instant,
@@ -79,7 +79,7 @@ struct State {
 
 impl RunPace {
     /// The pace for a run that starts no call which the invocation hasn't the time for.
-    pub fn until_deadline(limits: Limits, worker: &Worker) -> Self {
+    pub(crate) fn until_deadline(limits: Limits, worker: &Worker) -> Self {
         let remaining = worker.deadline.duration_since(worker.clock.now()) - CALL_TIME;
         Self::new(
             limits,
@@ -104,7 +104,7 @@ impl RunPace {
     }
 
     /// Why there are no more turns, if so.
-    pub fn stop(&self) -> Option<Stop> {
+    pub(crate) fn stop(&self) -> Option<Stop> {
         self.state().stop
     }
 

@@ -34,7 +34,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 /// What a reapplication came to.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Reapplication {
+pub(crate) struct Reapplication {
     /// Registrations that are due sooner now.
     pub reapplied: u64,
     /// Registrations that were due by then already.
@@ -53,7 +53,7 @@ pub struct Reapplication {
 
 /// An event that goes on where this one ended.
 #[derive(Debug, Serialize)]
-pub struct GoOn {
+pub(crate) struct GoOn {
     /// See [`crate::event::Event::Reapply`].
     pub reapply: Reapply,
 }
@@ -67,7 +67,7 @@ enum RowResult {
 }
 
 /// Makes due again what `reapply` says, as far as the invocation's time goes.
-pub async fn reapply(worker: &Worker, limits: Limits, reapply: Reapply) -> Result<Reapplication, Unavailable> {
+pub(crate) async fn reapply(worker: &Worker, limits: Limits, reapply: Reapply) -> Result<Reapplication, Unavailable> {
     let scope = Scope {
         tenant: reapply.tenant_id.clone(),
         status: None,

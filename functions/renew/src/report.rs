@@ -15,7 +15,7 @@ const NAMESPACE: &str = "Printbell";
 /// What a run came to.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub(crate) struct Report {
     /// Rows that the index said were due.
     pub due: u64,
     /// Registrations that OctoEverywhere holds again for 180 days.
@@ -46,7 +46,7 @@ pub struct Report {
 
 impl Report {
     /// The report of a run that begins now.
-    pub fn new(now: Timestamp) -> Self {
+    pub(crate) fn new(now: Timestamp) -> Self {
         Self {
             due: 0,
             renewed: 0,
@@ -64,7 +64,7 @@ impl Report {
     }
 
     /// Counts one row that was due; says in the log what needs a person.
-    pub fn count(&mut self, result: RowResult) {
+    pub(crate) fn count(&mut self, result: RowResult) {
         self.due += 1;
         match result {
             RowResult::Worked { work, expiry } => {
@@ -86,7 +86,7 @@ impl Report {
     }
 
     /// Counts rows that were due and weren't reached.
-    pub fn left_over(&mut self, rows: u64) {
+    pub(crate) fn left_over(&mut self, rows: u64) {
         self.due += rows;
         self.left_over += rows;
     }
@@ -109,7 +109,7 @@ impl Report {
     }
 
     /// The metrics, as a line in CloudWatch's embedded metric format.
-    pub fn to_emf(&self, function: &str, now: Timestamp) -> String {
+    pub(crate) fn to_emf(&self, function: &str, now: Timestamp) -> String {
         let metric = |name, unit| json!({"Name": name, "Unit": unit});
         let mut line = json!({
             "_aws": {

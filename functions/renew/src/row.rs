@@ -15,7 +15,7 @@ use crate::pace::RunPace;
 
 /// What became of a row.
 #[derive(Debug)]
-pub enum RowResult {
+pub(crate) enum RowResult {
     /// It was worked on.
     Worked {
         /// What the work came to.
@@ -38,7 +38,7 @@ pub enum RowResult {
 
 impl RowResult {
     /// A bug costs the row this run, and no other row anything.
-    pub fn panicked(error: JoinError) -> Self {
+    pub(crate) fn panicked(error: JoinError) -> Self {
         Self::BrokenOff {
             key: None,
             reason: error.to_string(),
@@ -48,7 +48,7 @@ impl RowResult {
 
 /// Works on the row, if it is still due. The index may be old, so what counts is the row as it is now: or one worker would
 /// take another one's lease.
-pub async fn renew(worker: Arc<Worker>, pace: Arc<RunPace>, key: RegistrationKey) -> RowResult {
+pub(crate) async fn renew(worker: Arc<Worker>, pace: Arc<RunPace>, key: RegistrationKey) -> RowResult {
     let work = async {
         let row = worker.table.get(&key).await.map_err(WorkError::from)?;
         let expiry = row.as_deref().and_then(expiry);

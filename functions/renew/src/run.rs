@@ -31,7 +31,7 @@ type DueRow = Result<RegistrationKey, Unreadable>;
 ///
 /// # Errors
 /// When the table can't be read. What was renewed until then is written.
-pub async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, Unavailable> {
+pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, Unavailable> {
     let now = worker.clock.now();
     let pace = Arc::new(RunPace::until_deadline(limits, &worker));
 

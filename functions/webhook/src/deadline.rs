@@ -15,7 +15,7 @@ const OLDEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// The time that is left for a callback that reached the API at `arrived` (which a cold start may have made some seconds
 /// ago) in an invocation that ends at `ends`.
-pub fn time_left(now: Timestamp, arrived: Option<Timestamp>, ends: Timestamp) -> Duration {
+pub(crate) fn time_left(now: Timestamp, arrived: Option<Timestamp>, ends: Timestamp) -> Duration {
     let age = arrived
         .map(|arrived| now.duration_since(arrived))
         .filter(|age| (SignedDuration::ZERO..OLDEST).contains(age))
