@@ -1,6 +1,8 @@
 //! DynamoDB's expressions: conditions, filters, key conditions, updates.
 
 use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::vec::IntoIter;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
@@ -9,7 +11,7 @@ use super::item::Item;
 
 /// An expression and what its placeholders stand for.
 pub(super) struct Expression<'a> {
-    tokens: std::iter::Peekable<std::vec::IntoIter<String>>,
+    tokens: Peekable<IntoIter<&'a str>>,
     names: &'a Value,
     values: &'a Value,
 }
@@ -19,7 +21,7 @@ type Operand = Option<Value>;
 
 impl<'a> Expression<'a> {
     /// An expression out of a request, with that request's names and values.
-    pub(super) fn new(text: &str, request: &'a Value) -> Self {
+    pub(super) fn new(text: &'a str, request: &'a Value) -> Self {
         let tokens = tokens(text).into_iter().peekable();
         Self {
             tokens,
@@ -50,13 +52,13 @@ impl<'a> Expression<'a> {
                     "SET" => {
                         self.expect("=")?;
                         let value = self.sum(item)?.context("an attribute of the update doesn't exist")?;
-                        updated.insert(name, value);
+                        updated.insert(name.to_owned(), value);
                     }
-                    "REMOVE" => drop(updated.remove(&name)),
+                    "REMOVE" => drop(updated.remove(name)),
                     "ADD" => {
                         let step = self.operand(item)?.context("ADD needs a value")?;
-                        let sum = add(item.get(&name).unwrap_or(&json!({"N": "0"})), &step, 1)?;
-                        updated.insert(name, sum);
+                        let sum = add(item.get(name).unwrap_or(&json!({"N": "0"})), &step, 1)?;
+                        updated.insert(name.to_owned(), sum);
                     }
                     other => bail!("the stub doesn't know the clause {other:?}"),
                 }
@@ -147,7 +149,7 @@ impl<'a> Expression<'a> {
             }
         }
         let order = compare(&left, &self.operand(item)?);
-        Ok(match operator.as_str() {
+        Ok(match operator {
             "=" => order == Some(Ordering::Equal),
             "<>" => order != Some(Ordering::Equal),
             "<" => order == Some(Ordering::Less),
@@ -199,10 +201,10 @@ impl<'a> Expression<'a> {
             return Ok(measured.and_then(|value| Some(json!({"N": value["S"].as_str()?.len().to_string()}))));
         }
         let name = self.name()?;
-        Ok(item.get(&name).cloned())
+        Ok(item.get(name).cloned())
     }
 
-    pub(super) fn name(&mut self) -> Result<String> {
+    pub(super) fn name(&mut self) -> Result<&'a str> {
         let token = self.tokens.next().context("the expression is cut short")?;
         if !token.starts_with('#') {
             ensure!(
@@ -211,10 +213,9 @@ impl<'a> Expression<'a> {
             );
             return Ok(token);
         }
-        let name = self.names[&token]
+        self.names[token]
             .as_str()
-            .with_context(|| format!("{token} is not among the names"))?;
-        Ok(name.to_owned())
+            .with_context(|| format!("{token} is not among the names"))
     }
 
     pub(super) fn accept(&mut self, wanted: &str) -> bool {
@@ -239,8 +240,8 @@ pub(super) fn project(item: &Item, projection: &str, request: &Value) -> Result<
     let mut projected = Map::new();
     loop {
         let name = expression.name()?;
-        if let Some(value) = item.get(&name) {
-            projected.insert(name, value.clone());
+        if let Some(value) = item.get(name) {
+            projected.insert(name.to_owned(), value.clone());
         }
         if !expression.accept(",") {
             return Ok(projected);
@@ -257,20 +258,23 @@ pub(super) fn all_used(request: &Value) -> Result<()> {
         "ProjectionExpression",
         "UpdateExpression",
     ];
-    let used: Vec<String> = EXPRESSIONS
+    let used: Vec<&str> = EXPRESSIONS
         .iter()
         .filter_map(|name| request[*name].as_str())
         .flat_map(tokens)
         .collect();
     for placeholders in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
         for placeholder in request[placeholders].as_object().into_iter().flat_map(Map::keys) {
-            ensure!(used.contains(placeholder), "Value unused in expressions: {placeholder}");
+            ensure!(
+                used.contains(&placeholder.as_str()),
+                "Value unused in expressions: {placeholder}"
+            );
         }
     }
     Ok(())
 }
 
-fn tokens(text: &str) -> Vec<String> {
+fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -283,7 +287,7 @@ fn tokens(text: &str) -> Vec<String> {
             first.len_utf8()
         };
         let (token, after) = rest.split_at(length);
-        tokens.push(token.to_owned());
+        tokens.push(token);
         rest = after.trim_start();
     }
     tokens

@@ -35,7 +35,7 @@ enum Condition {
     BeginsWith(Value),
 }
 
-fn term(expression: &mut Expression<'_>) -> Result<(String, Condition)> {
+fn term<'a>(expression: &mut Expression<'a>) -> Result<(&'a str, Condition)> {
     if expression.accept("begins_with") {
         expression.expect("(")?;
         let name = expression.name()?;

@@ -118,22 +118,28 @@ impl Table {
     pub(super) fn insert(&mut self, item: Item) -> Result<()> {
         let key = self.schema.key.of(&item)?;
         let entries = self.index_keys(&key, &item)?;
-        self.remove(&key);
-        for (index, entry) in self.entries.iter_mut().zip(entries) {
-            index.extend(entry.map(|entry| (entry, key.clone())));
-        }
-        self.items.insert(key, item);
+        let old = self.items.insert(key.clone(), item);
+        self.index(&key, old, entries);
         Ok(())
     }
 
     pub(super) fn remove(&mut self, key: &Key) {
-        let Some(old) = self.items.remove(key) else { return };
-        // What could be put has index keys.
-        let entries = self.index_keys(key, &old).unwrap_or_default();
-        for (index, entry) in self.entries.iter_mut().zip(entries) {
-            if let Some(entry) = entry {
-                index.remove(&entry);
+        let old = self.items.remove(key);
+        self.index(key, old, vec![None; self.entries.len()]);
+    }
+
+    /// Moves an item in the indexes, from where it was to these places.
+    fn index(&mut self, key: &Key, old: Option<Item>, places: Vec<Option<Key>>) {
+        let old_places = old.and_then(|old| self.index_keys(key, &old).ok());
+        let old_places = old_places.unwrap_or_else(|| vec![None; places.len()]);
+        for ((entries, old_place), place) in self.entries.iter_mut().zip(old_places).zip(places) {
+            if old_place == place {
+                continue;
             }
+            if let Some(place) = old_place {
+                entries.remove(&place);
+            }
+            entries.extend(place.map(|place| (place, key.clone())));
         }
     }
 
