@@ -1,5 +1,7 @@
 //! Events as API Gateway sends them (HTTP API, payload format 2.0).
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::fixtures::{ACCOUNT, API_HOST};
@@ -20,6 +22,9 @@ pub fn request(route: &str, path: &str, query: &str, body: Option<&str>) -> Valu
         let name = name.strip_prefix('{')?.strip_suffix('}')?;
         Some((name.to_owned(), Value::from(value)))
     });
+    /// API Gateway gives each request an id that no other has.
+    static REQUESTS: AtomicU32 = AtomicU32::new(0);
+    let request_id = format!("Ux1X{:08x}AEMsw=", REQUESTS.fetch_add(1, Ordering::Relaxed));
     let mut event = json!({
         "version": "2.0",
         "routeKey": route,
@@ -47,7 +52,7 @@ pub fn request(route: &str, path: &str, query: &str, body: Option<&str>) -> Valu
                 "sourceIp": "203.0.113.7",
                 "userAgent": "OctoEverywhere",
             },
-            "requestId": "Ux1Xwh3zliAEMsw=",
+            "requestId": request_id,
             "routeKey": route,
             "stage": "$default",
             "time": "24/Nov/2026:10:00:00 +0000",

@@ -98,14 +98,21 @@ pub fn scalar(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// A number that is written as a JSON number or in a string; infinite where it is beyond an `f64`.
+pub fn number(json: &str) -> Option<f64> {
+    let text = scalar(json)?;
+    let text = text.trim();
+    // Rust reads "inf" and "NaN" too.
+    let is_numeric = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    text.parse().ok().filter(|_| text.bytes().all(is_numeric))
+}
+
 /// A whole number that is written as a JSON number (`6`, `6.0`, `6e0`) or in a string.
 pub fn whole_number(json: &str) -> Option<i64> {
     /// From here on not every whole number is an `f64`.
     const LIMIT: f64 = 9_007_199_254_740_992.0;
-    let text = scalar(json)?;
-    let text = text.trim();
-    text.parse().ok().or_else(|| {
-        let float: f64 = text.parse().ok()?;
+    scalar(json)?.trim().parse().ok().or_else(|| {
+        let float = number(json)?;
         #[expect(clippy::cast_possible_truncation, reason = "a whole number within an i64's range")]
         (float.fract() == 0.0 && float.abs() < LIMIT).then_some(float as i64)
     })
@@ -140,6 +147,28 @@ mod tests {
         assert_eq!((members.get("c"), members.get("d")), (None, None));
         assert!(members.object("a").is_some_and(|a| a.0 == [(r#""b""#, "null")]));
         assert!(members.object("c").is_none());
+    }
+
+    #[test]
+    fn a_number_comes_as_one_or_as_text() {
+        for (json, expected) in [
+            ("0.0", Some(0.0)),
+            ("-1", Some(-1.0)),
+            ("62.5", Some(62.5)),
+            (r#""3990.000123""#, Some(3990.000_123)),
+            (r#"" 5e-1 ""#, Some(0.5)),
+            ("1e999", Some(f64::INFINITY)),
+            (r#""inf""#, None),
+            (r#""NaN""#, None),
+            (r#""None""#, None),
+            (r#""""#, None),
+            (r#""1:30:00""#, None),
+            ("null", None),
+            ("true", None),
+            ("[1]", None),
+        ] {
+            assert_eq!(number(json), expected, "{json}");
+        }
     }
 
     #[test]

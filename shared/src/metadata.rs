@@ -13,11 +13,12 @@ pub const MAX_NAME_LENGTH: usize = 16;
 pub const MAX_TOTAL_LENGTH: usize = 512;
 
 /// Names that a CloudEvents 1.0 event or a Printbell message uses for itself.
-const RESERVED_NAMES: [&str; 11] = [
+const RESERVED_NAMES: [&str; 12] = [
     "data",
     "datacontenttype",
     "dataschema",
     "id",
+    "outcome",
     "printerref",
     "source",
     "specversion",
@@ -107,6 +108,7 @@ mod tests {
             ("abcdefghijklmnopq", "x", InvalidPair::Name),
             ("tenantid", "x", InvalidPair::Reserved),
             ("subject", "x", InvalidPair::Reserved),
+            ("outcome", "x", InvalidPair::Reserved),
             ("floor", "a\nb", InvalidPair::Value),
             ("room", "x", InvalidPair::Repeated),
             ("floor", &long, InvalidPair::TooLong),

@@ -34,6 +34,8 @@ pub struct HttpRequest {
     pub query: Vec<u8>,
     /// The body as it was sent; where it should be base64 and isn't, as it came here.
     pub body: Vec<u8>,
+    /// What the door calls the request; empty where the event doesn't say.
+    pub id: String,
     /// When it reached the door.
     pub arrived: Option<Timestamp>,
 }
@@ -56,6 +58,11 @@ impl HttpRequest {
             path_parameters: parameters.0.iter().filter_map(parameter).collect(),
             query: event.get("rawQueryString").and_then(json::bytes).unwrap_or_default(),
             body: body(event.get("body"), event.get("isBase64Encoded")),
+            id: context
+                .get("requestId")
+                .and_then(json::scalar)
+                .unwrap_or_default()
+                .into_owned(),
             arrived: context.get("timeEpoch").and_then(json::whole_number).and_then(moment),
         }
     }
@@ -134,6 +141,25 @@ mod tests {
         }
         for time in ["9223372036854775807", "\"soon\"", "true", "{}"] {
             assert_eq!(arrived(time), None, "{time}");
+        }
+    }
+
+    #[test]
+    fn the_request_has_the_id_that_the_door_gave_it() {
+        let id = |context: &str| read(&format!(r#"{{"requestContext":{context}}}"#)).id;
+        assert_eq!(
+            id(r#"{"requestId":"JKJaXmPLvHcESHA=","extendedRequestId":"x"}"#),
+            "JKJaXmPLvHcESHA="
+        );
+        assert_eq!(id(r#"{"requestId":7}"#), "7");
+        for context in [
+            "{}",
+            r#"{"requestId":null}"#,
+            r#"{"requestId":["a"]}"#,
+            r#"{"requestId":"\ud800"}"#,
+            "null",
+        ] {
+            assert_eq!(id(context), "", "{context}");
         }
     }
 

@@ -97,7 +97,12 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         let deadline = Instant::now() + remaining;
         let arrival = Arrival {
             received: self.clock.now(),
-            request_id: context.request_id,
+            // The door's own id is the same for each process that is asked; by hand there may be none.
+            request_id: if request.id.is_empty() {
+                context.request_id
+            } else {
+                request.id
+            },
         };
         let callback = Callback {
             query: request.query,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::id::RegistrationKey;
 use crate::metadata::Metadata;
+use crate::notification::outcome::Outcome;
 
 /// An event, as it is sent to the topic.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct CloudEvent<'a> {
     pub time: Timestamp,
     /// Which registration it belongs to.
     pub registration: &'a RegistrationKey,
+    /// How the print ended, where it did.
+    pub outcome: Option<Outcome>,
     /// The app's own pairs.
     pub metadata: &'a Metadata,
 }
@@ -49,6 +52,9 @@ impl CloudEvent<'_> {
         member("datacontenttype", "application/json");
         member("tenantid", self.registration.tenant.as_str());
         member("printerref", self.registration.printer.as_str());
+        if let Some(outcome) = self.outcome {
+            member("outcome", outcome.as_str());
+        }
         for (name, value) in self.metadata.iter() {
             member(name, value);
         }

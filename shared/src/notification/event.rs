@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::notification::outcome::Outcome;
+
 /// What the `type` of a notification's CloudEvents event begins with.
 pub const TYPE_PREFIX: &str = "com.octoeverywhere.";
 
@@ -33,6 +35,10 @@ impl Severity {
 }
 
 impl EventType {
+    /// A print is over, and as it should be.
+    pub const PRINT_COMPLETE: Self = Self(2);
+    /// A print is over before it should be, by itself or because somebody stopped it.
+    pub const PRINT_FAILED: Self = Self(3);
     /// A notification that the app asked for by TestWebhook.
     pub const TEST: Self = Self(16);
 
@@ -60,11 +66,12 @@ impl EventType {
         Cow::Borrowed(known)
     }
 
-    /// How much a person should care.
-    pub fn severity(self) -> Severity {
-        match self.0 {
-            3 | 7 | 8 | 9 => Severity::Failure,
-            4 | 11 | 12 | 13 => Severity::Attention,
+    /// How much a person should care. Who stopped a print need not be woken for it.
+    pub fn severity(self, outcome: Option<Outcome>) -> Severity {
+        match (self.0, outcome) {
+            (3, Some(Outcome::Stopped)) => Severity::Attention,
+            (3 | 7 | 8 | 9, _) => Severity::Failure,
+            (4 | 11 | 12 | 13, _) => Severity::Attention,
             _ => Severity::Info,
         }
     }

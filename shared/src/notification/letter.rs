@@ -15,7 +15,8 @@ use std::borrow::Cow;
 
 use crate::callback::query::Query;
 use crate::id::RegistrationKey;
-use crate::notification::message::{Arrival, Attribute, Message, Origin, notification_id};
+use crate::notification::identity::{notification_id, unreadable_id};
+use crate::notification::message::{Arrival, Attribute, Message, Origin};
 use crate::notification::payload::Payload;
 
 /// The attribute that says what a queue message is.
@@ -85,10 +86,11 @@ impl Letter {
     /// The id that the event has, or will have; empty where there is no event.
     pub fn id(&self) -> String {
         let later = |registration: &RegistrationKey, callback: &Callback| {
-            let event_type = Payload::read(&callback.body)
-                .ok()
-                .and_then(|payload| payload.event_type);
-            notification_id(registration, &callback.body, &callback.arrival, event_type)
+            let request_id = &callback.arrival.request_id;
+            match Payload::read(&callback.body) {
+                Ok(payload) => notification_id(registration, &payload, request_id),
+                Err(_) => unreadable_id(registration, &callback.body, request_id),
+            }
         };
         match self {
             Self::Notification(message) => message.id.clone(),

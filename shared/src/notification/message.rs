@@ -1,10 +1,10 @@
 //! The message that goes to the SNS topic for a notification: a CloudEvents event, and attributes to filter by.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use percent_encoding::utf8_percent_encode;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::callback::URI_COMPONENT;
@@ -12,11 +12,15 @@ use crate::id::RegistrationKey;
 use crate::metadata::Metadata;
 use crate::notification::cloud_event::CloudEvent;
 use crate::notification::event::{EventType, Severity, TYPE_PREFIX};
+use crate::notification::identity::notification_id;
 use crate::notification::payload::{NotAnObject, Payload};
 
 /// The longest message, with its attributes, in bytes: what SNS takes, less some room for what a queue adds when the
 /// message has to wait there.
 pub const MAX_SIZE: usize = 255 * 1024;
+
+/// The numbers that a filter policy can match (SNS's documentation, "Filter policy constraints").
+const FILTERABLE_NUMBERS: RangeInclusive<i64> = -1_000_000_000..=1_000_000_000;
 
 /// What the `source` of a notification begins with; the printer's id follows.
 const SOURCE: &str = "https://octoeverywhere.com/printers/";
@@ -35,7 +39,7 @@ pub struct Origin {
 pub struct Arrival {
     /// When it came.
     pub received: Timestamp,
-    /// The invocation's id, which AWS gives to no other.
+    /// The request's id, which AWS gives to no other: the API's where there is one, else the invocation's.
     pub request_id: String,
 }
 
@@ -96,7 +100,7 @@ impl Message {
     /// The message for an authentic callback.
     pub fn for_callback(origin: &Origin, body: &[u8], arrival: &Arrival) -> Result<Self, Unpublishable> {
         let payload = Payload::read(body)?;
-        let id = notification_id(&origin.registration, body, arrival, payload.event_type);
+        let id = notification_id(&origin.registration, &payload, &arrival.request_id);
         let printer = payload.printer_id.as_deref().unwrap_or_default();
         let event = payload
             .event_type
@@ -108,6 +112,7 @@ impl Message {
             subject: payload.print_id.as_deref(),
             time: arrival.received,
             registration: &origin.registration,
+            outcome: payload.outcome(),
             metadata: &origin.metadata,
         };
         let message = Self {
@@ -130,7 +135,10 @@ impl Message {
 
 fn attributes(origin: &Origin, payload: &Payload<'_>, event: &str) -> Vec<Attribute> {
     let Origin { registration, .. } = origin;
-    let severity = payload.event_type.map_or(Severity::Info, EventType::severity);
+    let outcome = payload.outcome();
+    let severity = payload
+        .event_type
+        .map_or(Severity::Info, |event_type| event_type.severity(outcome));
     [
         Some(Attribute::string("tenantId", registration.tenant.as_str())),
         Some(Attribute::string("printerRef", registration.printer.as_str())),
@@ -140,34 +148,15 @@ fn attributes(origin: &Origin, payload: &Payload<'_>, event: &str) -> Vec<Attrib
             .map(|id| Attribute::string("printerId", id)),
         payload
             .event_type
+            .filter(|EventType(number)| FILTERABLE_NUMBERS.contains(number))
             .map(|EventType(number)| Attribute::number("eventType", number)),
         Some(Attribute::string("event", event)),
+        outcome.map(|outcome| Attribute::string("outcome", outcome.as_str())),
         Some(Attribute::string("severity", severity.as_str())),
     ]
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// The id of a callback's event. The same for each delivery of one notification, so that a consumer can tell a duplicate;
-/// a test notification always says the same and is always meant, so its id is that of the invocation too.
-pub fn notification_id(
-    registration: &RegistrationKey,
-    body: &[u8],
-    arrival: &Arrival,
-    event_type: Option<EventType>,
-) -> String {
-    let mut hash = Sha256::new()
-        .chain_update(registration.to_bytes())
-        .chain_update([0])
-        .chain_update(body);
-    if event_type == Some(EventType::TEST) {
-        hash.update([0]);
-        hash.update(arrival.request_id.as_bytes());
-        hash.update(arrival.received.as_nanosecond().to_be_bytes());
-    }
-    let hash = hash.finalize();
-    hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -63,17 +63,60 @@ fn every_event_has_its_name_and_severity() {
 }
 
 #[test]
-fn a_duplicate_has_the_same_id_and_a_test_another_one() {
+fn a_print_that_somebody_stopped_and_one_that_failed() {
+    let ended = |error: &str| format!(r#"{{"PrintId":"Pt1","EventType":3,"DurationSec":60,"Error":"{error}"}}"#);
+    insta::assert_snapshot!(shown(&message(&ended("cancelled"))) + &shown(&message(&ended("The nozzle is clogged."))));
+}
+
+#[test]
+fn a_message_has_the_id_that_its_request_gives_it() {
     let id = |body: &str, request| {
         Message::for_callback(&origin(&[]), body.as_bytes(), &arrival(request))
             .unwrap()
             .id
     };
-    assert_eq!(id(r#"{"EventType":1}"#, "1"), id(r#"{"EventType":1}"#, "2"));
-    assert_ne!(id(r#"{"EventType":1}"#, "1"), id(r#"{"EventType":1 }"#, "1"));
-    assert_ne!(id(r#"{"EventType":16}"#, "1"), id(r#"{"EventType":16}"#, "2"));
-    // SHA-256 of `abc123 00 p42 00 {"EventType":1}`, by sha256sum
-    assert_eq!(id(r#"{"EventType":1}"#, "1"), "2abc30bc94c7658aba06a6b449569254");
+    let progress = r#"{"PrintId":"Pt1","DurationSec":60,"EventType":6}"#;
+    assert_eq!(id(progress, "1"), id(progress, "2"));
+    assert_ne!(id("{}", "1"), id("{}", "2"));
+}
+
+#[test]
+fn the_event_type_is_an_attribute_where_sns_can_match_it() {
+    for (written, expected) in [
+        ("1000000000", Some("1000000000")),
+        ("-1000000000", Some("-1000000000")),
+        ("\"1e9\"", Some("1000000000")),
+        ("0", Some("0")),
+        ("1000000001", None),
+        ("-1000000001", None),
+        ("9223372036854775807", None),
+        ("1e300", None),
+    ] {
+        let message = message(&format!(r#"{{"EventType":{written}}}"#));
+        let attribute = message.attributes.iter().find(|a| a.name == "eventType");
+        assert_eq!(attribute.map(|a| a.value.as_str()), expected, "{written}");
+    }
+}
+
+#[test]
+fn what_stands_for_nothing_is_left_out() {
+    for nothing in ["null", r#""""#, r#""None""#] {
+        let message = message(&format!(
+            r#"{{"PrinterId":{nothing},"PrintId":{nothing},"EventType":{nothing}}}"#
+        ));
+        let event: Value = serde_json::from_str(&message.body).unwrap();
+        assert_eq!((event.get("subject"), event.get("outcome")), (None, None), "{nothing}");
+        let names: Vec<_> = message.attributes.iter().map(|a| &*a.name).collect();
+        assert_eq!(names, ["tenantId", "printerRef", "event", "severity"], "{nothing}");
+    }
+}
+
+#[test]
+fn there_is_room_for_three_attributes_more() {
+    // Ten is what raw delivery to SQS bears; a queue message has `printbell` and may have `reason`.
+    let message = message(r#"{"PrinterId":"Pr1","EventType":3}"#);
+    assert_eq!(message.attributes.len(), 7);
+    assert!(message.attributes.iter().all(|a| !a.value.is_empty()));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use super::event::EventType;
+use super::outcome::{Cause, Outcome};
 use crate::json::{self, Members, NotMembers};
 
 /// The longest body that is accepted, in bytes: half of what SNS takes (256 KiB), so that the rest of the message always
@@ -56,8 +57,23 @@ pub struct Payload<'a> {
     pub printer_id: Option<Cow<'a, str>>,
     /// Which print it is about; missing for what happens outside of one.
     pub print_id: Option<Cow<'a, str>>,
-    /// All members less the secret key, in order: key and value as they were written.
-    members: Vec<(&'a str, &'a str)>,
+    /// Whether it is about a print at all: whose id may be one that no attribute can hold.
+    is_of_print: bool,
+    /// Whether the print has been going on for a while; outside of prints it hasn't.
+    has_duration: bool,
+    error: Option<Cause>,
+    platform_error_code: Option<Cause>,
+    /// All members less the secret key, in order.
+    members: Vec<Member<'a>>,
+}
+
+/// A member of the object: key and value as they were written.
+#[derive(Debug)]
+struct Member<'a> {
+    key: &'a str,
+    value: &'a str,
+    /// Whether it is a link, which is another one when the same notification is sent again.
+    is_link: bool,
 }
 
 impl<'a> Payload<'a> {
@@ -76,33 +92,75 @@ impl<'a> Payload<'a> {
 
     /// Appends the object: every value exactly as it was written, without the secret key.
     pub fn write_to(&self, json: &mut String) {
-        json.push('{');
-        for (n, (key, value)) in self.members.iter().enumerate() {
-            if n > 0 {
-                json.push(',');
-            }
-            json.extend([*key, ":", *value]);
-        }
-        json.push('}');
+        write(json, self.members.iter());
+    }
+
+    /// The object without its links: the same each time that the notification is sent.
+    pub fn lasting_data(&self) -> String {
+        let length = |member: &Member<'_>| member.key.len() + member.value.len() + 2;
+        let mut json = String::with_capacity(self.members.iter().map(length).sum::<usize>() + 2);
+        write(&mut json, self.members.iter().filter(|member| !member.is_link));
+        json
+    }
+
+    /// Whether a repeat of this notification can be told from another one that says the same. Outside of a print, two can
+    /// be equal to the byte; and a test always says the same.
+    pub fn identifies_itself(&self) -> bool {
+        self.is_of_print && self.has_duration && self.event_type != Some(EventType::TEST)
+    }
+
+    /// How the print ended that this notification ends, if it ends one. `Error` has the word; the code counts where there
+    /// is none.
+    pub fn outcome(&self) -> Option<Outcome> {
+        Outcome::of(self.event_type?, self.error.or(self.platform_error_code))
     }
 
     fn take(&mut self, key: &'a str, value: &'a str) {
-        match json::name(key).as_deref() {
+        let name = json::name(key);
+        match name.as_deref() {
             Some(SECRET_KEY) => return,
             Some("EventType") => self.event_type = json::whole_number(value).map(EventType),
-            Some("PrinterId") => self.printer_id = id(value),
-            Some("PrintId") => self.print_id = id(value),
+            Some("PrinterId") => self.printer_id = id(value).filter(can_be_attribute),
+            Some("PrintId") => {
+                let id = id(value);
+                self.is_of_print = id.is_some();
+                self.print_id = id.filter(can_be_attribute);
+            }
+            Some("DurationSec") => self.has_duration = json::number(value).is_some_and(|seconds| seconds > 0.0),
+            Some("Error") => self.error = Cause::read(value),
+            Some("PlatformErrorCode") => self.platform_error_code = Cause::read(value),
             _ => {}
         }
-        self.members.push((key, value));
+        let is_link = matches!(name.as_deref(), Some("SnapshotUrl" | "QuickViewUrl"));
+        self.members.push(Member { key, value, is_link });
     }
 }
 
-/// An id that can go into the attributes of an event: some text of a reasonable length, without the characters that
-/// CloudEvents or XML forbid.
+fn write<'a>(json: &mut String, members: impl Iterator<Item = &'a Member<'a>>) {
+    json.push('{');
+    for (n, Member { key, value, .. }) in members.enumerate() {
+        if n > 0 {
+            json.push(',');
+        }
+        json.extend([key, ":", value]);
+    }
+    json.push('}');
+}
+
+/// Whether a text stands for one that isn't there. The plugin writes Python's `None` as `"None"` (`octoeverywhere.md`).
+pub(super) fn is_filler(text: &str) -> bool {
+    matches!(text, "" | "None")
+}
+
 fn id(written: &str) -> Option<Cow<'_, str>> {
+    json::scalar(written).filter(|id| !is_filler(id))
+}
+
+/// Whether an id can go into the attributes of an event: it has a reasonable length, and no characters that CloudEvents or
+/// XML forbid.
+fn can_be_attribute(id: &Cow<'_, str>) -> bool {
     let usable = |c: char| !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}');
-    json::scalar(written).filter(|id| (1..=MAX_ID_LENGTH).contains(&id.len()) && id.chars().all(usable))
+    id.len() <= MAX_ID_LENGTH && id.chars().all(usable)
 }
 
 #[cfg(test)]
@@ -194,6 +252,8 @@ mod tests {
             ("42", Some("42")),
             ("4.20", Some("4.20")),
             (r#""""#, None),
+            (r#""None""#, None),
+            (r#""none""#, Some("none")),
             (r#""a\u0000b""#, None),
             (r#""a\ud800b""#, None),
             (r#""\uffff""#, None),

@@ -51,6 +51,7 @@ impl Message {
             subject: None,
             time: status_change.at.to_timestamp(),
             registration: &row.key,
+            outcome: None,
             metadata: &row.wish.metadata,
         };
         Self {

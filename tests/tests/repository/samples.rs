@@ -132,17 +132,21 @@ async fn every_callback_sample_is_answered_as_it_is_named() {
             "base64-body" => Some("print.started"),
             "odd-numbers" => Some("print.progress"),
             "event-type-missing" => Some("event.unknown"),
+            "print.failed-by-cancel" => Some("print.failed"),
             event => Some(event),
         };
-        let types: Vec<_> = published
+        let outcome = match name.as_str() {
+            "print.complete" => Some("complete"),
+            "print.failed" => Some("failed"),
+            "print.failed-by-cancel" => Some("stopped"),
+            _ => None,
+        };
+        let events = published
             .iter()
-            .map(|message| serde_json::from_str::<Value>(&message.text).unwrap()["type"].clone())
-            .collect();
-        let expected: Vec<_> = event
-            .map(|event| json!(format!("com.octoeverywhere.{event}")))
-            .into_iter()
-            .collect();
-        assert_eq!(types, expected, "{name}");
+            .map(|message| serde_json::from_str::<Value>(&message.text).unwrap());
+        let shown: Vec<_> = events.map(|event| json!([event["type"], event["outcome"]])).collect();
+        let expected = event.map(|event| json!([format!("com.octoeverywhere.{event}"), outcome]));
+        assert_eq!(shown, expected.into_iter().collect::<Vec<_>>(), "{name}");
         assert_eq!(queued.len(), usize::from(name == "not-json"), "{name}");
     }
     assert_no_other_answers("webhook", samples.iter().map(|(name, _)| name.as_str()));

@@ -24,7 +24,8 @@ use printbell_shared::callback;
 use printbell_shared::callback::key::CallbackKey;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::metadata::Metadata;
-use printbell_shared::notification::message::{Arrival, notification_id};
+use printbell_shared::notification::identity::notification_id;
+use printbell_shared::notification::payload::Payload;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -152,12 +153,11 @@ async fn send_all(api: Api, key: CallbackKey, tenant: String, next: Arc<AtomicUs
             tenant: tenant.parse().unwrap(),
             printer: format!("p{}", number % 50).parse().unwrap(),
         };
-        let body = json!({"EventType": 6, "PrinterId": "x", "PrintId": "y", "Number": number}).to_string();
-        let arrival = Arrival {
-            received: jiff::Timestamp::UNIX_EPOCH,
-            request_id: String::new(),
-        };
-        let id = notification_id(&registration, body.as_bytes(), &arrival, None);
+        // It identifies itself: its id doesn't depend on the request.
+        let body = json!({"EventType": 6, "PrinterId": "x", "PrintId": "y", "DurationSec": 60, "Number": number});
+        let body = body.to_string();
+        let payload = Payload::read(body.as_bytes()).unwrap();
+        let id = notification_id(&registration, &payload, "");
         let url = callback::url("", &registration, &Metadata::default(), &key);
         let answer = api.call_unsigned(Method::POST, url.expose_secret(), body).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status);

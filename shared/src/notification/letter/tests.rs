@@ -80,6 +80,37 @@ fn an_unverified_callback_is_kept_whole() {
 }
 
 #[test]
+fn what_waits_keeps_the_id_that_it_was_answered_with() {
+    let bodies: [&[u8]; 5] = [
+        br#"{"PrintId":"b1946ac9","DurationSec":60,"EventType":6,"SnapshotUrl":"s"}"#,
+        br#"{"EventType":9,"DurationSec":"0.0"}"#,
+        br#"{"PrintId":"b1946ac9","DurationSec":60,"EventType":16}"#,
+        b"{}",
+        b"[]",
+    ];
+    let query = format!(
+        "tenantId=abc123&printerRef=p42&callbackToken=01234567.{}",
+        "A".repeat(43)
+    );
+    for body in bodies {
+        let unverified = Letter::Unverified(callback(query.as_bytes(), body));
+        let again = Letter::from_queue(waits(&unverified).0, waits(&unverified).1);
+        assert_eq!(again.id(), unverified.id());
+        let Letter::Unverified(callback) = again else { panic!() };
+        let authentic = Letter::authentic(origin(), callback.clone());
+        assert_eq!(authentic.id(), unverified.id());
+        let quarantined = Letter::Quarantined {
+            origin: origin(),
+            callback,
+            reason: "because".into(),
+        };
+        let again = Letter::from_queue(waits(&quarantined).0, waits(&quarantined).1);
+        assert_eq!(again.id(), authentic.id());
+        assert_eq!(authentic.id().len(), 32);
+    }
+}
+
+#[test]
 fn what_is_no_letter_goes_back_with_the_reason() {
     let table = [
         (None, "hello"),
