@@ -1,7 +1,7 @@
 //! The client of OctoEverywhere's App APIs: one call, one classified [`ServiceResponse`]. It never retries; when to call again is
 //! [`printbell_shared::registration::renewal`]'s decision.
 //!
-//! The AppToken goes into the `AppToken` header and nowhere else, and nothing that a [`ServiceResponse`] holds repeats a secret,
+//! The AppToken goes into the `AppToken` header, or, a long one, into the body, and nowhere else. Nothing that a [`ServiceResponse`] holds repeats a secret,
 //! whatever OctoEverywhere echoes.
 
 mod scrub;
@@ -31,6 +31,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How much of an answer is read: all that we know are a few hundred bytes, and an error page needs no more to be told.
 const MAX_ANSWER: usize = 4 * 1024;
 
+/// The longest AppToken that is sent in a header where a body can have it, in bytes: many servers and proxies refuse
+/// headers of more than 8 KiB together, and some of more than 4.
+const MAX_IN_HEADER: usize = 4 * 1024;
+
 /// The header that carries the credential, `AppToken` (names have no case).
 const APP_TOKEN: HeaderName = HeaderName::from_static("apptoken");
 
@@ -59,10 +63,26 @@ pub struct OctoEverywhere {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct SetNotificationWebhook<'a> {
+    /// Only one that isn't in the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_token: Option<&'a str>,
     webhook_url: &'a str,
     /// Absent or empty means all.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     inclusive_event_types_filter: &'a [u16],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeleteNotificationWebhook<'a> {
+    /// Only one that isn't in the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_token: Option<&'a str>,
+}
+
+/// The token of a POST, if it is one for the body.
+fn in_body(app_token: &AppToken) -> Option<&str> {
+    Some(app_token.expose()).filter(|token| token.len() > MAX_IN_HEADER)
 }
 
 impl OctoEverywhere {
@@ -87,10 +107,11 @@ impl OctoEverywhere {
         events: &EventFilter,
     ) -> ServiceResponse {
         let body = serde_json::to_vec(&SetNotificationWebhook {
+            app_token: in_body(app_token),
             webhook_url: webhook_url.expose_secret(),
             inclusive_event_types_filter: events.types(),
         })
-        .unwrap_or_default(); // a string and numbers: can't fail
+        .unwrap_or_default(); // strings and numbers: can't fail
         self.call(
             Method::POST,
             "SetNotificationWebhook",
@@ -103,7 +124,11 @@ impl OctoEverywhere {
 
     /// Takes the webhook away.
     pub async fn delete_notification_webhook(&self, app_token: &AppToken) -> ServiceResponse {
-        self.call(Method::POST, "DeleteNotificationWebhook", b"{}".to_vec(), app_token, "")
+        let body = serde_json::to_vec(&DeleteNotificationWebhook {
+            app_token: in_body(app_token),
+        })
+        .unwrap_or_default(); // a string: can't fail
+        self.call(Method::POST, "DeleteNotificationWebhook", body, app_token, "")
             .await
     }
 
@@ -126,8 +151,9 @@ impl OctoEverywhere {
         app_token: &AppToken,
         webhook_url: &str,
     ) -> ServiceResponse {
-        let secrets = Secrets::new(&[app_token.expose(), webhook_url]);
+        let secrets = Secrets::new(app_token.expose(), webhook_url);
         let has_body = !body.is_empty();
+        let is_token_in_body = has_body && in_body(app_token).is_some();
         let mut request = Request::new(SdkBody::from(body));
         *request.method_mut() = method;
         match format!("{}{name}", self.base).parse() {
@@ -143,7 +169,7 @@ impl OctoEverywhere {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         // An AppToken is visible ASCII, which every header value may be.
-        if let Ok(mut token) = HeaderValue::from_str(app_token.expose()) {
+        if !is_token_in_body && let Ok(mut token) = HeaderValue::from_str(app_token.expose()) {
             token.set_sensitive(true);
             headers.insert(APP_TOKEN, token);
         }
@@ -166,21 +192,35 @@ impl OctoEverywhere {
             .get(RETRY_AFTER)
             .and_then(|value| service_response::retry_after(value.to_str().ok()?, now));
         // The status is the answer; a body that breaks off takes nothing from it.
-        let text = secrets.scrub_cut(&read(http.into_body(), deadline).await, MAX_ANSWER);
+        let text = match read(http.into_body(), deadline).await {
+            Text::Whole(text) => secrets.scrub(&String::from_utf8_lossy(&text)),
+            Text::Cut(text) => secrets.scrub_cut(&String::from_utf8_lossy(&text)),
+        };
         service_response::answered(status, retry_after, &text)
     }
 }
 
+/// What was read of an answer's body.
+enum Text {
+    Whole(Vec<u8>),
+    /// There was more of it.
+    Cut(Vec<u8>),
+}
+
 /// At most [`MAX_ANSWER`] bytes of the body.
-async fn read(mut body: Incoming, deadline: Instant) -> Vec<u8> {
+async fn read(mut body: Incoming, deadline: Instant) -> Text {
     let mut read = Vec::new();
-    while read.len() < MAX_ANSWER
-        && let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await
-    {
-        read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+    loop {
+        match timeout_at(deadline, body.frame()).await {
+            Ok(None) => return Text::Whole(read),
+            Ok(Some(Ok(frame))) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+            Ok(Some(Err(_))) | Err(_) => return Text::Cut(read),
+        }
+        if read.len() > MAX_ANSWER {
+            read.truncate(MAX_ANSWER);
+            return Text::Cut(read);
+        }
     }
-    read.truncate(MAX_ANSWER);
-    read
 }
 
 #[cfg(test)]

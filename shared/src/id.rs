@@ -1,7 +1,8 @@
 //! Who a notification is for: the app's tenant, and that tenant's name for the printer.
 //!
 //! Both come from the app and travel in the callback URL, so their alphabet is that of unreserved URL characters
-//! (RFC 3986): they need no escaping anywhere.
+//! (RFC 3986): they need no escaping anywhere. `.` and `..` are none, though: as a segment of a path they name another path,
+//! which every proxy and client on the way may go to instead (RFC 3986, section 5.2.4).
 
 use std::fmt;
 
@@ -13,12 +14,12 @@ pub const MAX_LENGTH: usize = 64;
 
 /// Why a text can't be a [`TenantId`] or a [`PrinterRef`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("must be 1 to 64 characters of A-Z a-z 0-9 . _ ~ -")]
+#[error("must be 1 to 64 characters of A-Z a-z 0-9 . _ ~ -, and neither `.` nor `..`")]
 pub struct InvalidId;
 
 fn check(text: &str) -> Result<(), InvalidId> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-');
-    if (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed) {
+    if (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed) && !matches!(text, "." | "..") {
         Ok(())
     } else {
         Err(InvalidId)
@@ -101,10 +102,22 @@ mod tests {
 
     #[test]
     fn an_id_is_1_to_64_unreserved_characters() {
-        for good in ["a", "A-Z.a_z~0-9", &"x".repeat(64)] {
+        for good in ["a", "A-Z.a_z~0-9", "...", ".a", "a..", "~", &"x".repeat(64)] {
             assert!(good.parse::<TenantId>().is_ok(), "{good}");
         }
-        for bad in ["", " ", "a b", "a/b", "ä", "a\0", "a+b", "a%41", &"x".repeat(65)] {
+        for bad in [
+            "",
+            " ",
+            ".",
+            "..",
+            "a b",
+            "a/b",
+            "ä",
+            "a\0",
+            "a+b",
+            "a%41",
+            &"x".repeat(65),
+        ] {
             assert_eq!(bad.parse::<PrinterRef>(), Err(InvalidId), "{bad}");
         }
     }

@@ -30,6 +30,8 @@ pub struct HttpRequest {
     pub route: Option<String>,
     /// The parameters in its path, decoded once, by name.
     pub path_parameters: Vec<(String, String)>,
+    /// The names of its headers, in lower case.
+    pub header_names: Vec<String>,
     /// The query as it was sent.
     pub query: Vec<u8>,
     /// The body as it was sent; where it should be base64 and isn't, as it came here.
@@ -50,12 +52,15 @@ impl HttpRequest {
         let context = event.object("requestContext").unwrap_or_default();
         let http = context.object("http").unwrap_or_default();
         let parameters = event.object("pathParameters").unwrap_or_default();
+        let headers = event.object("headers").unwrap_or_default();
+        let header_name = |(name, _): &(&str, &str)| json::name(name).map(|name| name.to_ascii_lowercase());
         let parameter = |(name, value): &(&str, &str)| Some((json::name(name)?.into_owned(), text(Some(value))?));
         Self {
             method: text(http.get("method")).unwrap_or_default(),
             path: text(event.get("rawPath")).unwrap_or_default(),
             route: text(event.get("routeKey")).filter(|route| route != DEFAULT_ROUTE),
             path_parameters: parameters.0.iter().filter_map(parameter).collect(),
+            header_names: headers.0.iter().filter_map(header_name).collect(),
             query: event.get("rawQueryString").and_then(json::bytes).unwrap_or_default(),
             body: body(event.get("body"), event.get("isBase64Encoded")),
             id: context
@@ -160,6 +165,76 @@ mod tests {
             "null",
         ] {
             assert_eq!(id(context), "", "{context}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_member_is_the_others_are_read() {
+        let good = [
+            ("version", r#""2.0""#),
+            ("routeKey", r#""GET /registrations/{tenantId}""#),
+            ("rawPath", r#""/registrations/t""#),
+            ("rawQueryString", r#""a=b""#),
+            ("cookies", "[]"),
+            ("headers", r#"{"Host":"x"}"#),
+            ("queryStringParameters", r#"{"a":"b"}"#),
+            ("pathParameters", r#"{"tenantId":"t"}"#),
+            ("stageVariables", "null"),
+            (
+                "requestContext",
+                r#"{"http":{"method":"GET","path":"/","protocol":"HTTP/1.1"},"timeEpoch":1795514400000,"authorizer":{}}"#,
+            ),
+            ("body", r#""e30=""#),
+            ("isBase64Encoded", "true"),
+        ];
+        let event = |odd: &str, json: &str| {
+            let members = good.map(|(name, value)| format!(r#""{name}":{}"#, if name == odd { json } else { value }));
+            read(&format!("{{{}}}", members.join(",")))
+        };
+        let whole = event("", "");
+        assert_eq!((whole.body.as_slice(), whole.method.as_str()), (&b"{}"[..], "GET"));
+        assert_eq!(whole.header_names, ["host"]);
+        let odd_values = [
+            "null",
+            "true",
+            "-7",
+            "1e999",
+            r#""""#,
+            r#""\ud800""#,
+            "[]",
+            r#"[{"a":"b"}]"#,
+            "{}",
+            r#"{"http":7,"":[]}"#,
+        ];
+        for (odd, _) in good {
+            for json in odd_values {
+                let request = event(odd, json);
+                let is_equal = [
+                    odd == "routeKey" || request.route == whole.route,
+                    odd == "rawPath" || request.path == whole.path,
+                    odd == "rawQueryString" || request.query == whole.query,
+                    odd == "headers" || request.header_names == whole.header_names,
+                    odd == "pathParameters" || request.path_parameters == whole.path_parameters,
+                    odd == "requestContext" || (&request.method, request.arrived) == (&whole.method, whole.arrived),
+                    matches!(odd, "body" | "isBase64Encoded") || request.body == whole.body,
+                ];
+                assert_eq!(is_equal, [true; 7], "{odd}: {json}");
+            }
+        }
+        for context in [
+            r#"{"http":[]}"#,
+            r#"{"http":{"method":7}}"#,
+            r#"{"http":{"method":"\udfff"}}"#,
+            r#"{"timeEpoch":[]}"#,
+        ] {
+            let request = read(&format!(r#"{{"requestContext":{context},"body":"x"}}"#));
+            assert_eq!(
+                (request.method.as_str(), request.arrived, request.body.as_slice()),
+                ("", None, &b"x"[..])
+            );
+        }
+        for event in ["null", "true", "7", "1e999", r#""text""#, "[]", r#"[{"body":"x"}]"#] {
+            assert_eq!(read(event), HttpRequest::default(), "{event}");
         }
     }
 

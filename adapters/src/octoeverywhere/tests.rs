@@ -74,6 +74,76 @@ async fn set_sends_the_token_in_the_header_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_token_that_many_refuse_in_a_header_goes_into_the_body_of_a_post() {
+    let (longest, long) = ("x".repeat(4096), "x".repeat(4097));
+    let url = || SecretString::from("https://x");
+    let post = |text: &str| {
+        let token = token(text);
+        async move {
+            let (set, _) = exchange(answer(200, "", ""), |octoeverywhere| {
+                let token = token.clone();
+                async move {
+                    octoeverywhere
+                        .set_notification_webhook(&token, &url(), &EventFilter::default())
+                        .await
+                }
+            })
+            .await;
+            let (delete, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
+                octoeverywhere.delete_notification_webhook(&token).await
+            })
+            .await;
+            [set, delete].map(|request| {
+                let (head, body) = request.split_once("\r\n\r\n").unwrap();
+                (head.contains("apptoken: "), body.to_owned())
+            })
+        }
+    };
+    let in_header = [
+        (true, r#"{"WebhookUrl":"https://x"}"#.to_owned()),
+        (true, "{}".to_owned()),
+    ];
+    assert_eq!(post(&longest).await, in_header);
+    let in_body = [
+        (false, format!(r#"{{"AppToken":"{long}","WebhookUrl":"https://x"}}"#)),
+        (false, format!(r#"{{"AppToken":"{long}"}}"#)),
+    ];
+    assert_eq!(post(&long).await, in_body);
+    // A GET has no body.
+    let get = token(&long);
+    let (request, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
+        octoeverywhere.test_webhook(&get).await
+    })
+    .await;
+    assert!(request.contains(&format!("apptoken: {long}\r\n")) && request.ends_with("\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn no_part_of_an_echoed_token_is_left() {
+    let secret: String = (0..8192_u32)
+        .map(|n| char::from(b'!' + u8::try_from(n * 7 % 94).unwrap()))
+        .collect();
+    let piece = &secret[..16];
+    // Echoed within what is read, cut by its end, by the service itself, and by a connection that breaks.
+    let echo = format!(r#"{{"Error":"no such token: {secret}"}}"#);
+    let broken = answer(400, "", &echo);
+    for answer in [
+        answer(400, "", &echo),
+        answer(400, "", &format!("{}{echo}", " ".repeat(3_000))),
+        answer(400, "", &format!("bad header: {}...", &secret[..100])),
+        broken[..broken.len() - 8_000].to_vec(),
+    ] {
+        let token = token(&secret);
+        let (_, response) = exchange(answer, |octoeverywhere| async move {
+            octoeverywhere.delete_notification_webhook(&token).await
+        })
+        .await;
+        assert_eq!(response.code, Some(400));
+        assert!(!response.message.contains(piece), "{}", response.message);
+    }
+}
+
+#[tokio::test]
 async fn no_filter_is_sent_when_all_events_are_wanted() {
     let (request, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
         octoeverywhere

@@ -72,7 +72,7 @@ fn callback(body: &[u8]) -> Callback {
     };
     Callback {
         query: Vec::new(),
-        body: body.to_vec(),
+        body: body.to_vec().into(),
         arrival,
     }
 }

@@ -1,12 +1,14 @@
 //! Registrations page by page.
 
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use printbell_shared::id::TenantId;
 use printbell_shared::registration::Registration;
 use printbell_shared::registration::renewal::Status;
+use thiserror::Error;
 
 use super::RegistrationsTable;
 use super::item::{self, Unreadable};
-use crate::dynamodb::cursor::Cursor;
+use crate::dynamodb::cursor::{Cursor, InvalidCursor};
 use crate::dynamodb::table::Unavailable;
 use crate::dynamodb::value::{Item, string};
 
@@ -35,14 +37,37 @@ impl Scope {
     }
 }
 
+/// Why there is no page.
+#[derive(Debug, Error)]
+pub enum PageError {
+    /// It can't begin where it is asked to.
+    #[error("the place to go on from {0}")]
+    Cursor(#[from] InvalidCursor),
+    /// DynamoDB failed. Trying again may help.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl PageError {
+    /// What DynamoDB's error says of a page after `after`. A cursor is all that a caller brings into the request, so what is not
+    /// valid is that: DynamoDB alone knows every rule of a key.
+    fn new<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, after: Option<&Cursor>) -> Self {
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+        match (after, code) {
+            (Some(_), Some("ValidationException")) => InvalidCursor.into(),
+            _ => Unavailable::from(error).into(),
+        }
+    }
+}
+
 /// Rows of one status. A row written by hand has none and is pending.
 const HAS_STATUS: &str = "#status = :status";
 const IS_PENDING: &str = "#status = :status OR attribute_not_exists(#status)";
 
 impl RegistrationsTable {
     /// At most `limit` registrations after `after`. One request: looks at `limit` rows, of which a status may leave fewer.
-    pub async fn page(&self, scope: &Scope, after: Option<&Cursor>, limit: u32) -> Result<Page, Unavailable> {
-        let after = after.map(|cursor| item::key_of(&cursor.hash, &cursor.range));
+    pub async fn page(&self, scope: &Scope, after: Option<&Cursor>, limit: u32) -> Result<Page, PageError> {
+        let start = after.map(|cursor| item::key_of(&cursor.hash, &cursor.range));
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let filter = scope.status.map(|status| match status {
             Status::Pending => IS_PENDING,
@@ -57,7 +82,8 @@ impl RegistrationsTable {
                         .expression_attribute_names("#status", item::STATUS)
                         .expression_attribute_values(":status", string(status.as_str()));
                 }
-                let page = scan.set_exclusive_start_key(after).send().await?;
+                let page = scan.set_exclusive_start_key(start).send().await;
+                let page = page.map_err(|error| PageError::new(error, after))?;
                 (page.items, page.last_evaluated_key)
             }
             Some(tenant) => {
@@ -75,7 +101,8 @@ impl RegistrationsTable {
                         .expression_attribute_names("#status", item::STATUS)
                         .expression_attribute_values(":status", string(status.as_str()));
                 }
-                let page = query.set_exclusive_start_key(after).send().await?;
+                let page = query.set_exclusive_start_key(start).send().await;
+                let page = page.map_err(|error| PageError::new(error, after))?;
                 (page.items, page.last_evaluated_key)
             }
         };
@@ -96,6 +123,9 @@ fn cursor(last: &Item) -> Option<Cursor> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::operation::query::QueryError;
+    use aws_smithy_types::error::ErrorMetadata;
+
     use super::*;
 
     #[test]
@@ -109,5 +139,20 @@ mod tests {
             status: None,
         };
         assert!(Scope::default().has(&cursor) && of("abc").has(&cursor) && !of("xyz").has(&cursor));
+    }
+
+    #[test]
+    fn what_dynamodb_calls_invalid_is_the_cursor_if_there_is_one() {
+        let cursor = "WyJhYmMiLCJwMSJd".parse().ok();
+        let is_of_cursor = |code: &str, after| {
+            let error = QueryError::generic(ErrorMetadata::builder().code(code).build());
+            matches!(
+                PageError::new(SdkError::service_error(error, ()), after),
+                PageError::Cursor(_)
+            )
+        };
+        assert!(is_of_cursor("ValidationException", cursor.as_ref()));
+        assert!(!is_of_cursor("ValidationException", None));
+        assert!(!is_of_cursor("ProvisionedThroughputExceededException", cursor.as_ref()));
     }
 }

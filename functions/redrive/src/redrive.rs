@@ -121,7 +121,12 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
 
     /// Works off a batch; what the answer doesn't name is done with, and deleted from the queue.
     pub async fn work_off(&self, event: LambdaEvent<Batch>) -> Result<Failures, Infallible> {
-        let failed = join_all(event.payload.records.into_iter().map(|record| self.one(record))).await;
+        let Some(records) = event.payload.records else {
+            // To name nothing would have it deleted, whatever it is.
+            tracing::error!("the event is no batch of queue messages; nothing was done");
+            return Ok(Failures::whole_batch());
+        };
+        let failed = join_all(records.into_iter().map(|record| self.one(record))).await;
         // Nothing may be sent by a process that thaws.
         self.connections.close_abandoned().await;
         Ok(Failures {
@@ -129,26 +134,30 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
         })
     }
 
-    async fn one(&self, mut record: Record) -> Option<ItemFailure> {
-        let attributes = record.take_attributes();
-        let letter = Letter::from_queue(std::mem::take(&mut record.body), attributes);
+    async fn one(&self, record: Record) -> Option<ItemFailure> {
+        let Record {
+            message_id,
+            receipt_handle,
+            receives,
+            letter,
+        } = record;
         // A panic over one message must not bring back the whole batch.
         let reason = match AssertUnwindSafe(self.deliver(letter)).catch_unwind().await {
             Ok(Ok(disposition)) => {
-                tracing::debug!(?disposition, message = record.message_id);
+                tracing::debug!(?disposition, message = message_id);
                 return None;
             }
             Ok(Err(Delay::Undelivered(error))) => error.to_string(),
             Ok(Err(Delay::Unverified(error))) => error.to_string(),
             Err(_) => "a panic".to_owned(),
         };
-        let pause = pause(record.receives(), &record.message_id);
-        tracing::warn!(message = record.message_id, receives = record.receives(), %reason, ?pause, "comes back later");
-        if let Err(error) = self.queue.put_off(&record.receipt_handle, pause).await {
+        let pause = pause(receives, &message_id);
+        tracing::warn!(message = message_id, receives, %reason, ?pause, "comes back later");
+        if let Err(error) = self.queue.put_off(&receipt_handle, pause).await {
             tracing::warn!(%error, "comes back after the queue's own visibility timeout");
         }
         Some(ItemFailure {
-            item_identifier: record.message_id,
+            item_identifier: message_id,
         })
     }
 

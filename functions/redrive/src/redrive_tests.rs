@@ -72,7 +72,7 @@ fn callback(body: &[u8]) -> Callback {
     };
     Callback {
         query: query.as_bytes().to_vec(),
-        body: body.to_vec(),
+        body: body.to_vec().into(),
         arrival,
     }
 }
@@ -84,7 +84,7 @@ fn authentic(body: &[u8]) -> Letter {
 }
 
 /// The record that Lambda makes of a letter that waited.
-fn record(letter: &Letter, id: &str) -> Record {
+fn record(letter: &Letter, id: &str) -> serde_json::Value {
     let (body, attributes) = letter.to_queue();
     let attribute = |a: &Attribute| {
         (
@@ -92,25 +92,27 @@ fn record(letter: &Letter, id: &str) -> Record {
             json!({"stringValue": a.value, "dataType": a.data_type}),
         )
     };
-    serde_json::from_value(json!({
+    json!({
         "messageId": id,
         "receiptHandle": format!("receipt of {id}"),
         "body": body,
         "attributes": {"ApproximateReceiveCount": "3"},
         "messageAttributes": attributes.iter().map(attribute).collect::<serde_json::Map<_, _>>(),
-    }))
-    .unwrap()
+    })
 }
 
 async fn work_off(aws: &Aws, letters: &[Letter]) -> Vec<String> {
-    let redrive = Redrive::new(KeyRing::new(aws), Publisher::new(aws), aws, Clock::default());
     let records = letters
         .iter()
         .enumerate()
         .map(|(n, letter)| record(letter, &n.to_string()));
-    let batch = Batch {
-        records: records.collect(),
-    };
+    work_off_event(aws, json!({"Records": records.collect::<Vec<_>>()})).await
+}
+
+async fn work_off_event(aws: &Aws, event: serde_json::Value) -> Vec<String> {
+    let redrive = Redrive::new(KeyRing::new(aws), Publisher::new(aws), aws, Clock::default());
+    // As it comes: from a text.
+    let batch = serde_json::from_str(&event.to_string()).unwrap();
     let answer = redrive
         .work_off(LambdaEvent::new(batch, Context::default()))
         .await
@@ -227,4 +229,41 @@ async fn a_panic_brings_back_one_message() {
     let letters = [authentic(b"{}"), authentic(b"[]")];
     assert_eq!(work_off(&aws, &letters).await, ["1"]);
     assert_eq!(aws.delivered.take().len(), 1);
+}
+
+#[tokio::test]
+async fn an_odd_record_costs_only_itself() {
+    let aws = Aws::default();
+    let good = record(&authentic(b"{}"), "good");
+    let mut unreadable = record(&authentic(b"{}"), "odd");
+    unreadable["body"] = json!(null);
+    let event = json!({"Records": [7, null, unreadable, good]});
+    assert_eq!(work_off_event(&aws, event).await, [""; 0]);
+    let sinks: Vec<_> = aws.delivered.take().iter().map(|(sink, _)| *sink).collect();
+    assert_eq!(
+        sinks,
+        [
+            Sink::DeadLetterQueue,
+            Sink::DeadLetterQueue,
+            Sink::DeadLetterQueue,
+            Sink::Topic
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_can_not_be_named_brings_back_the_batch_rather_than_be_lost() {
+    let aws = Aws {
+        failing: vec![Sink::DeadLetterQueue],
+        ..Aws::default()
+    };
+    let event = json!({"Records": [record(&authentic(b"{}"), "0"), {"body": "by hand"}]});
+    assert_eq!(work_off_event(&aws, event).await, [""]);
+}
+
+#[tokio::test]
+async fn of_an_event_that_is_no_batch_nothing_is_deleted() {
+    for event in [json!({"key1": "value1"}), json!({"Records": 7}), json!([])] {
+        assert_eq!(work_off_event(&Aws::default(), event).await, [""]);
+    }
 }

@@ -1,6 +1,13 @@
 //! What callers send: read strictly, with every broken rule named at once.
 
+use std::ops::RangeInclusive;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use printbell_adapters::api_gateway::paging::parameters;
+use printbell_adapters::api_gateway::request::HttpRequest;
 use printbell_shared::metadata::Metadata;
+use printbell_shared::notification::event::{EventType, TYPE_PREFIX};
 use printbell_shared::problem::{FieldError, Problem};
 use printbell_shared::registration::protocol::WishUpdate;
 use printbell_shared::registration::wish::{AppToken, EventFilter, InvalidEventType};
@@ -8,23 +15,34 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::problems::invalid;
+use crate::suggestion::{nearest, suggesting};
 
 /// The most event types that a filter has: far more than there are.
 const MAX_EVENT_TYPES: usize = 100;
 
-/// Reads the body of a PUT.
-pub(crate) fn wish_update(body: &[u8]) -> Result<WishUpdate, Problem> {
+/// The fields of a PUT's body.
+const APP_TOKEN: &str = "appToken";
+const EVENT_TYPES: &str = "eventTypes";
+const METADATA: &str = "metadata";
+const FIELDS: [&str; 3] = [APP_TOKEN, EVENT_TYPES, METADATA];
+
+/// Names of the AppToken, in lower case: ours, and the portal's.
+const TOKEN_NAMES: [&str; 2] = ["apptoken", "appapitoken"];
+
+/// The event types that have a name.
+const NAMED_EVENT_TYPES: RangeInclusive<i64> = 1..=16;
+
+/// Reads a PUT.
+pub(crate) fn wish_update(request: &HttpRequest) -> Result<WishUpdate, Problem> {
     let mut faults = Faults::default();
-    let body = match serde_json::from_slice::<Value>(body) {
-        Ok(Value::Object(body)) => body,
-        Ok(_) => return Err(faults.and("", "must be a JSON object")),
-        // serde_json says where it stopped, and quotes nothing.
-        Err(error) => return Err(faults.and("", format!("must be a JSON object: {error}"))),
+    faults.misplaced_tokens(request);
+    let body = match object(&request.body) {
+        Ok(body) => body,
+        Err(rule) => return Err(faults.and("", rule)),
     };
-    for name in body.keys() {
-        if !matches!(name.as_str(), "appToken" | "eventTypes" | "metadata") {
-            faults.add(&pointer(name), "is not a field that there is");
-        }
+    for name in body.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+        let rule = suggesting("is not a field that there is", nearest(name, FIELDS));
+        faults.add(&pointer(name), rule);
     }
     let token = faults.token(&body);
     let events = faults.events(&body);
@@ -36,6 +54,26 @@ pub(crate) fn wish_update(body: &[u8]) -> Result<WishUpdate, Problem> {
             metadata,
         }),
         _ => Err(invalid(faults.0)),
+    }
+}
+
+/// The JSON object that a body is; or what else it is, quoting nothing.
+fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    let is_object = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).is_ok();
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(Value::String(text)) if is_object(text.as_bytes()) => {
+            Err("must be a JSON object, not a string that holds one".to_owned())
+        }
+        Ok(_) => Err("must be a JSON object".to_owned()),
+        Err(_) if body.trim_ascii().is_empty() => Err(format!(
+            "must be a JSON object, and is empty; send {{\"{APP_TOKEN}\":\"…\"}} or {{}}"
+        )),
+        Err(_) if BASE64.decode(body.trim_ascii()).is_ok_and(|json| is_object(&json)) => {
+            Err("must be a JSON object, not one in base64".to_owned())
+        }
+        // serde_json says where it stopped.
+        Err(error) => Err(format!("must be a JSON object: {error}")),
     }
 }
 
@@ -55,19 +93,35 @@ impl Faults {
         invalid(self.0)
     }
 
+    /// A token that is where nobody looks would be silently left out.
+    fn misplaced_tokens(&mut self, request: &HttpRequest) {
+        let rule = "is no place for the token; send it in the body, as appToken";
+        let is_token = |name: &str| TOKEN_NAMES.contains(&name.to_ascii_lowercase().as_str());
+        if let Some(name) = request.header_names.iter().find(|name| is_token(name)) {
+            self.add(&format!("the header {name}"), rule);
+        }
+        for (name, _) in parameters(&request.query).filter(|(name, _)| is_token(name)) {
+            self.add(&name, rule);
+        }
+    }
+
     fn token(&mut self, body: &Map<String, Value>) -> Option<AppToken> {
-        let token = body.get("appToken")?;
+        let token = body.get(APP_TOKEN)?;
         let Some(token) = token.as_str() else {
             self.add("/appToken", "must be a string");
             return None;
         };
+        if let Some(rule) = around_token(token) {
+            self.add("/appToken", rule);
+            return None;
+        }
         AppToken::try_from(SecretString::from(token))
             .inspect_err(|rule| self.add("/appToken", rule.to_string()))
             .ok()
     }
 
     fn events(&mut self, body: &Map<String, Value>) -> Option<EventFilter> {
-        let types = match body.get("eventTypes") {
+        let types = match body.get(EVENT_TYPES) {
             None => return Some(EventFilter::default()),
             Some(Value::Array(types)) if types.len() <= MAX_EVENT_TYPES => types,
             Some(Value::Array(_)) => {
@@ -75,7 +129,7 @@ impl Faults {
                 return None;
             }
             Some(_) => {
-                self.add("/eventTypes", "must be an array of integers");
+                self.add("/eventTypes", "must be an array of integers, such as [1,2,3]");
                 return None;
             }
         };
@@ -85,14 +139,18 @@ impl Faults {
             match number.as_i64().map(|number| EventFilter::new([number]).map(|_| number)) {
                 Some(Ok(number)) => valid.push(number),
                 Some(Err(rule @ InvalidEventType(_))) => self.add(&field, rule.to_string()),
-                None => self.add(&field, "must be an integer from 1 to 65535"),
+                None => {
+                    let meant = number.as_str().and_then(event_type).map(|number| number.to_string());
+                    let rule = suggesting("must be an integer from 1 to 65535", meant.as_deref());
+                    self.add(&field, rule);
+                }
             }
         }
         EventFilter::new(valid).ok()
     }
 
     fn metadata(&mut self, body: &Map<String, Value>) -> Option<Metadata> {
-        let pairs = match body.get("metadata") {
+        let pairs = match body.get(METADATA) {
             None => return Some(Metadata::default()),
             Some(Value::Object(pairs)) => pairs,
             Some(_) => {
@@ -100,9 +158,17 @@ impl Faults {
                 return None;
             }
         };
+        let token = body.get(APP_TOKEN).and_then(Value::as_str);
         let mut metadata = Metadata::default();
         for (name, value) in pairs {
             let field = format!("/metadata{}", pointer(name));
+            if TOKEN_NAMES.contains(&name.as_str()) || (token.is_some() && value.as_str() == token) {
+                self.add(
+                    &field,
+                    "is no place for the token: metadata is in the callback URL and in each message",
+                );
+                continue;
+            }
             match value.as_str().map(|value| metadata.insert(name, value)) {
                 Some(Ok(())) => {}
                 Some(Err(rule)) => self.add(&field, rule.to_string()),
@@ -111,6 +177,31 @@ impl Faults {
         }
         Some(metadata)
     }
+}
+
+/// What stands around a token that was copied with something else, as a rule.
+fn around_token(text: &str) -> Option<&'static str> {
+    let text = text.to_ascii_lowercase();
+    if text.contains("appapitoken=") {
+        Some("must be the token alone: in the portal's final URL it is what follows appApiToken=, up to the next &")
+    } else if text.starts_with("apptoken:") || text.starts_with("bearer ") {
+        Some("must be the token alone, without the name of a header or a scheme before it")
+    } else {
+        None
+    }
+}
+
+/// The event type that somebody wrote as text: as digits, or by its name.
+fn event_type(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let number = text.parse().ok().filter(|number| EventFilter::new([*number]).is_ok());
+    number.or_else(|| {
+        let name = text.strip_prefix(TYPE_PREFIX).unwrap_or(text);
+        let names: Vec<_> = NAMED_EVENT_TYPES.map(|number| EventType(number).name()).collect();
+        let nearest = nearest(name, names.iter().map(AsRef::as_ref))?;
+        let mut named = NAMED_EVENT_TYPES.zip(&names);
+        named.find(|(_, name)| **name == *nearest).map(|(number, _)| number)
+    })
 }
 
 /// A member's JSON pointer (RFC 6901).
@@ -123,14 +214,25 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn put(body: &str) -> HttpRequest {
+        HttpRequest {
+            body: body.as_bytes().to_vec(),
+            ..HttpRequest::default()
+        }
+    }
+
     fn check(body: Value, faults: &[(&str, &str)]) {
-        let problem = wish_update(body.to_string().as_bytes()).unwrap_err();
+        check_request(&put(&body.to_string()), faults);
+    }
+
+    fn check_request(request: &HttpRequest, faults: &[(&str, &str)]) {
+        let problem = wish_update(request).unwrap_err();
         let found: Vec<_> = problem
             .errors
             .iter()
             .map(|e| (e.field.as_str(), e.rule.as_str()))
             .collect();
-        assert_eq!((problem.status, found.as_slice()), (400, faults), "{body}");
+        assert_eq!((problem.status, found.as_slice()), (400, faults));
     }
 
     #[test]
@@ -138,7 +240,7 @@ mod tests {
         check(json!([]), &[("", "must be a JSON object")]);
         check(
             json!({"appToken": ""}),
-            &[("/appToken", "must be 1 to 1024 visible ASCII characters without spaces")],
+            &[("/appToken", "must be 1 to 8192 visible ASCII characters without spaces")],
         );
         check(json!({"appToken": 5}), &[("/appToken", "must be a string")]);
         check(json!({"appToken": null}), &[("/appToken", "must be a string")]);
@@ -151,7 +253,7 @@ mod tests {
         );
         check(
             json!({"eventTypes": 1}),
-            &[("/eventTypes", "must be an array of integers")],
+            &[("/eventTypes", "must be an array of integers, such as [1,2,3]")],
         );
         check(
             json!({"eventTypes": [1, 0, -1, 65536, 1.5, "2"]}),
@@ -160,7 +262,7 @@ mod tests {
                 ("/eventTypes/2", "must be from 1 to 65535, not -1"),
                 ("/eventTypes/3", "must be from 1 to 65535, not 65536"),
                 ("/eventTypes/4", "must be an integer from 1 to 65535"),
-                ("/eventTypes/5", "must be an integer from 1 to 65535"),
+                ("/eventTypes/5", "must be an integer from 1 to 65535; did you mean 2?"),
             ],
         );
         check(
@@ -194,15 +296,86 @@ mod tests {
     }
 
     #[test]
+    fn what_was_meant_is_suggested() {
+        check(
+            json!({"apptoken": "t", "event_types": [], "meta": {}}),
+            &[
+                ("/apptoken", "is not a field that there is; did you mean appToken?"),
+                ("/event_types", "is not a field that there is; did you mean eventTypes?"),
+                ("/meta", "is not a field that there is; did you mean metadata?"),
+            ],
+        );
+        check(
+            json!({"eventTypes": [" 7 ", "print.failed", "com.octoeverywhere.test", "print.completed", "x", "0", null]}),
+            &[
+                ("/eventTypes/0", "must be an integer from 1 to 65535; did you mean 7?"),
+                ("/eventTypes/1", "must be an integer from 1 to 65535; did you mean 3?"),
+                ("/eventTypes/2", "must be an integer from 1 to 65535; did you mean 16?"),
+                ("/eventTypes/3", "must be an integer from 1 to 65535; did you mean 2?"),
+                ("/eventTypes/4", "must be an integer from 1 to 65535"),
+                ("/eventTypes/5", "must be an integer from 1 to 65535"),
+                ("/eventTypes/6", "must be an integer from 1 to 65535"),
+            ],
+        );
+        for (body, rule) in [
+            (
+                "",
+                r#"must be a JSON object, and is empty; send {"appToken":"…"} or {}"#,
+            ),
+            (
+                " \n",
+                r#"must be a JSON object, and is empty; send {"appToken":"…"} or {}"#,
+            ),
+            ("eyJhcHBUb2tlbiI6InQifQ==\n", "must be a JSON object, not one in base64"),
+            (
+                r#""{\"appToken\":\"t\"}""#,
+                "must be a JSON object, not a string that holds one",
+            ),
+            (r#""token""#, "must be a JSON object"),
+            ("YWJj", "must be a JSON object: expected value at line 1 column 1"),
+            ("appToken=t", "must be a JSON object: expected value at line 1 column 1"),
+        ] {
+            check_request(&put(body), &[("", rule)]);
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_told_and_not_quoted() {
+        let rule = "is no place for the token; send it in the body, as appToken";
+        let request = HttpRequest {
+            header_names: vec!["host".to_owned(), "apptoken".to_owned()],
+            query: b"room=lab&appApiToken=secret".to_vec(),
+            ..put("{}")
+        };
+        check_request(&request, &[("the header apptoken", rule), ("appApiToken", rule)]);
+        let rule = "is no place for the token: metadata is in the callback URL and in each message";
+        check(
+            json!({"appToken": "secret", "metadata": {"room": "secret", "apptoken": "other", "note": "fine"}}),
+            &[("/metadata/apptoken", rule), ("/metadata/room", rule)],
+        );
+        let header = "must be the token alone, without the name of a header or a scheme before it";
+        let url =
+            "must be the token alone: in the portal's final URL it is what follows appApiToken=, up to the next &";
+        for (token, rule) in [
+            ("AppToken: secret", header),
+            ("apptoken:secret", header),
+            ("Bearer secret", header),
+            ("https://app.example/back?success=true&appApiToken=secret&id=7", url),
+        ] {
+            check(json!({"appToken": token}), &[("/appToken", rule)]);
+        }
+    }
+
+    #[test]
     fn what_is_no_json_is_told_without_quoting_it() {
-        let problem = wish_update(br#"{"appToken":"secret-token"#).unwrap_err();
+        let problem = wish_update(&put(r#"{"appToken":"secret-token"#)).unwrap_err();
         assert!(!problem.to_json().contains("secret-token"));
         assert_eq!(problem.errors[0].field, "");
     }
 
     #[test]
     fn what_is_left_out_is_empty_and_the_token_none() {
-        let update = wish_update(br#"{"eventTypes":[2,1,2]}"#).unwrap();
+        let update = wish_update(&put(r#"{"eventTypes":[2,1,2]}"#)).unwrap();
         assert_eq!((update.token, update.events.types()), (None, &[1, 2][..]));
         assert!(update.metadata.is_empty());
     }

@@ -3,7 +3,7 @@
 //! | what | where |
 //! |---|---|
 //! | which request it is | `route` |
-//! | what the caller sent, strictly | `input`, `list` |
+//! | what the caller sent, strictly, and what was meant | `input`, `list`, `suggestion` |
 //! | `PUT`, `DELETE`, renew now | `change` |
 //! | how a registration is shown, and what is told of errors | `view`, `problems` |
 //!
@@ -17,6 +17,7 @@ mod input;
 mod list;
 mod problems;
 mod route;
+mod suggestion;
 mod view;
 
 use std::sync::Arc;
@@ -67,7 +68,7 @@ async fn respond(worker: &Worker, request: &HttpRequest) -> Result<HttpResponse,
     match Route::of(request)? {
         Route::List(tenant) => list::list(worker, Query::read(tenant, &request.query)?).await,
         Route::Get(key) => Ok(show(200, &*get(worker, &key).await?)),
-        Route::Put(key) => change::put(worker, &key, input::wish_update(&request.body)?).await,
+        Route::Put(key) => change::put(worker, &key, input::wish_update(request)?).await,
         Route::Delete(key) => change::delete(worker, &key).await,
         Route::Renew(key) => change::renew(worker, &key).await,
         Route::Test(key) => test(worker, &key).await,

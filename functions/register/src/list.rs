@@ -3,18 +3,22 @@
 use printbell_adapters::api_gateway::paging::{Paging, parameters};
 use printbell_adapters::api_gateway::response::HttpResponse;
 use printbell_adapters::dynamodb::cursor::InvalidCursor;
-use printbell_adapters::registrations::page::Scope;
+use printbell_adapters::registrations::page::{PageError, Scope};
 use printbell_adapters::worker::Worker;
 use printbell_shared::id::TenantId;
 use printbell_shared::problem::{FieldError, Problem};
 use printbell_shared::registration::renewal::Status;
 
 use crate::problems::{invalid, unavailable};
+use crate::suggestion::{nearest, suggesting};
 use crate::view::{List, View};
 
 /// How many requests to DynamoDB one page may take: a rare status can leave nothing of a thousand rows, and then an empty
 /// page with a `next` comes sooner than a full one.
 const MAX_READS: u32 = 10;
+
+/// The parameter that leaves one status.
+const STATUS: &str = "status";
 
 /// Which page of which list.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,28 +37,39 @@ impl Query {
             let rule = match (name.as_str(), paging.take(&name, &value)) {
                 (_, Some(Ok(()))) => continue,
                 (_, Some(Err(rule))) => rule,
-                ("status", None) => match Status::parse(&value) {
+                (STATUS, None) => match Status::parse(&value) {
                     Some(status) => {
                         scope.status = Some(status);
                         continue;
                     }
-                    None => format!("must be one of {}", Status::ALL.map(Status::as_str).join(", ")),
+                    None => {
+                        let words = Status::ALL.map(Status::as_str);
+                        suggesting(&format!("must be one of {}", words.join(", ")), nearest(&value, words))
+                    }
                 },
-                (_, None) => "is not a parameter that there is".to_owned(),
+                (_, None) => {
+                    let known = Paging::NAMES.into_iter().chain([STATUS]);
+                    suggesting("is not a parameter that there is", nearest(&name, known))
+                }
             };
             errors.push(FieldError { field: name, rule });
         }
         if paging.after.as_ref().is_some_and(|after| !scope.has(after)) {
-            errors.push(FieldError {
-                field: "next".to_owned(),
-                rule: InvalidCursor.to_string(),
-            });
+            errors.push(foreign_next());
         }
         if errors.is_empty() {
             Ok(Self { scope, paging })
         } else {
             Err(invalid(errors))
         }
+    }
+}
+
+/// A `next` that is none of this list.
+fn foreign_next() -> FieldError {
+    FieldError {
+        field: "next".to_owned(),
+        rule: InvalidCursor.to_string(),
     }
 }
 
@@ -66,7 +81,10 @@ pub(crate) async fn list(worker: &Worker, query: Query) -> Result<HttpResponse, 
     for _ in 0..MAX_READS {
         let missing = limit - u32::try_from(rows.len()).unwrap_or(limit);
         let page = worker.table.page(&scope, after.as_ref(), missing).await;
-        let page = page.map_err(unavailable)?;
+        let page = page.map_err(|error| match error {
+            PageError::Cursor(InvalidCursor) => invalid(vec![foreign_next()]),
+            PageError::Unavailable(error) => unavailable(error),
+        })?;
         for row in page.rows {
             match row {
                 Ok(row) => rows.push(row),
@@ -108,14 +126,18 @@ mod tests {
 
     #[test]
     fn each_broken_rule_is_named() {
-        let all = faults("limit=0&status=gone&next=xyz&stauts=active");
+        let all = faults("limit=0&status=gone&next=xyz&stauts=active&status=Suspend&room=lab&Limit=1&after=x");
         assert_eq!(
             all,
             [
                 "limit: must be a number from 1 to 100",
                 "status: must be one of pending, active, suspended, revoked, deleting",
                 "next: must be the `next` of an earlier page of the same list",
-                "stauts: is not a parameter that there is",
+                "stauts: is not a parameter that there is; did you mean status?",
+                "status: must be one of pending, active, suspended, revoked, deleting; did you mean suspended?",
+                "room: is not a parameter that there is",
+                "Limit: is not a parameter that there is; did you mean limit?",
+                "after: is not a parameter that there is",
             ]
         );
     }

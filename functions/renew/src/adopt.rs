@@ -11,7 +11,7 @@ use printbell_adapters::worker::Worker;
 use printbell_shared::id::{InvalidId, RegistrationKey};
 use serde::Serialize;
 
-use crate::event::RawKey;
+use crate::event::{RawKey, Records};
 use crate::pace::{Limits, RunPace};
 use crate::report::Report;
 use crate::row::{RowResult, renew};
@@ -26,13 +26,22 @@ const AT_ONCE: usize = 10;
 pub(crate) struct Adoption {
     /// Rows that are in the index now, and weren't.
     pub adopted: u64,
+    /// Records of the stream that name no row.
+    pub odd_records: u64,
     /// What became of those that were renewed at once.
     #[serde(flatten)]
     pub report: Report,
 }
 
-/// Puts `rows` into the index, and renews a handful at once.
-pub(crate) async fn adopt(worker: Arc<Worker>, limits: Limits, rows: Vec<RawKey>) -> Result<Adoption, Unavailable> {
+/// Puts the rows that `records` name into the index, and renews a handful at once.
+pub(crate) async fn adopt(worker: Arc<Worker>, limits: Limits, records: Records) -> Result<Adoption, Unavailable> {
+    let Records { rows, odd } = records;
+    if odd > 0 {
+        tracing::error!(
+            records = odd,
+            "what the table's stream should have sent names no row; it is left out"
+        );
+    }
     let mut adopted = Vec::new();
     let mut report = Report::new(worker.clock.now());
     for row in rows {
@@ -55,7 +64,11 @@ pub(crate) async fn adopt(worker: Arc<Worker>, limits: Limits, rows: Vec<RawKey>
             report.count(renew(Arc::clone(&worker), Arc::clone(&pace), key).await);
         }
     }
-    Ok(Adoption { adopted: count, report })
+    Ok(Adoption {
+        adopted: count,
+        odd_records: odd,
+        report,
+    })
 }
 
 fn key(row: &RawKey) -> Result<RegistrationKey, InvalidId> {

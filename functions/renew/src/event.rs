@@ -14,7 +14,16 @@ pub enum Event {
     /// Make registrations due again: `{"reapply": {…}}`, by hand.
     Reapply(Reapply),
     /// Rows that a person wrote: `{"Records": […]}`, from the table's stream.
-    Adopt(Vec<RawKey>),
+    Adopt(Records),
+}
+
+/// Records of the table's stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    /// The rows that they name.
+    pub rows: Vec<RawKey>,
+    /// How many of them name no row.
+    pub odd: u64,
 }
 
 /// Which registrations to apply again. `{}` is all of them.
@@ -53,17 +62,17 @@ impl<'de> Deserialize<'de> for Event {
         let Some(Value::Array(records)) = event.get("Records") else {
             return Ok(Self::Run);
         };
-        let keys = records.iter().map(|record| {
+        // No record is ever quoted: it holds a whole row, token and all.
+        let key = |record: &Value| {
             let key = |name: &str| record["dynamodb"]["Keys"][name]["S"].as_str().map(str::to_owned);
             Some(RawKey {
                 tenant: key("tenantId")?,
                 printer: key("printerRef")?,
             })
-        });
-        // Never quotes a record: it holds a whole row, token and all.
-        let keys: Option<_> = keys.collect();
-        keys.map(Self::Adopt)
-            .ok_or_else(|| D::Error::custom("Records are not those of the registrations table's stream"))
+        };
+        let rows: Vec<_> = records.iter().filter_map(key).collect();
+        let odd = (records.len() - rows.len()) as u64;
+        Ok(Self::Adopt(Records { rows, odd }))
     }
 }
 
@@ -155,8 +164,27 @@ mod tests {
             tenant: "a b".to_owned(),
             printer: "p1".to_owned(),
         };
-        assert_eq!(read(json!({"Records": [record]})), Ok(Event::Adopt(vec![key])));
-        let broken = json!({"Records": [{"dynamodb": {"NewImage": image}}]});
-        assert!(!read(broken).unwrap_err().contains("secret-token"));
+        let adopted = |odd| {
+            Ok(Event::Adopt(Records {
+                rows: vec![key.clone()],
+                odd,
+            }))
+        };
+        assert_eq!(read(json!({"Records": [record]})), adopted(0));
+        // What is odd about a record costs that record.
+        let odd = json!([
+            null, 7, "text", [], {}, {"dynamodb": {"NewImage": image}}, {"dynamodb": 7}, {"dynamodb": {"Keys": []}},
+            {"dynamodb": {"Keys": {"tenantId": {"N": "1"}, "printerRef": {"S": "p1"}}}},
+            {"dynamodb": {"Keys": {"tenantId": {"S": "t"}, "printerRef": {"S": null}}}},
+            {"dynamodb": {"Keys": {"tenantId": "t", "printerRef": "p1"}}},
+        ]);
+        for odd in odd.as_array().unwrap() {
+            assert_eq!(read(json!({"Records": [odd, record, odd]})), adopted(2), "{odd}");
+        }
+        let nothing = Records {
+            rows: Vec::new(),
+            odd: 0,
+        };
+        assert_eq!(read(json!({"Records": []})), Ok(Event::Adopt(nothing)));
     }
 }

@@ -62,7 +62,7 @@ impl Renewals {
         Ok(match payload {
             Event::Run => Summary::Run(Box::pin(run(worker, limits, &context.env_config.function_name)).await?),
             Event::Reapply(which) => Summary::Reapplication(Box::pin(reapply::reapply(&worker, limits, which)).await?),
-            Event::Adopt(rows) => Summary::Adoption(Box::pin(adopt::adopt(worker, limits, rows)).await?),
+            Event::Adopt(records) => Summary::Adoption(Box::pin(adopt::adopt(worker, limits, records)).await?),
         })
     }
 }

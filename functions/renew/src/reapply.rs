@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use printbell_adapters::dynamodb::table::Unavailable;
-use printbell_adapters::registrations::page::Scope;
+use printbell_adapters::registrations::page::{PageError, Scope};
 use printbell_adapters::registrations::{RegistrationsTable, WriteError};
 use printbell_adapters::worker::Worker;
 use printbell_shared::registration::Registration;
@@ -67,7 +66,7 @@ enum RowResult {
 }
 
 /// Makes due again what `reapply` says, as far as the invocation's time goes.
-pub(crate) async fn reapply(worker: &Worker, limits: Limits, reapply: Reapply) -> Result<Reapplication, Unavailable> {
+pub(crate) async fn reapply(worker: &Worker, limits: Limits, reapply: Reapply) -> Result<Reapplication, PageError> {
     let scope = Scope {
         tenant: reapply.tenant_id.clone(),
         status: None,

@@ -21,7 +21,6 @@ use printbell_shared::callback::keys::Verdict;
 use printbell_shared::callback::query::Query;
 use printbell_shared::notification::letter::{Callback, Letter};
 use printbell_shared::notification::message::{Arrival, Origin};
-use printbell_shared::notification::payload;
 use printbell_shared::problem::Problem;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
@@ -37,8 +36,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum Refusal {
     /// Nothing proves where it comes from. The same answer for every reason.
     Unauthorized,
-    /// Its body is over the limit.
-    TooLarge,
     /// Nothing made it durable in time.
     DeliveryError(DeliveryError),
 }
@@ -106,7 +103,7 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         };
         let callback = Callback {
             query: request.query,
-            body: request.body,
+            body: request.body.into(),
             arrival,
         };
         let accepted = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
@@ -129,9 +126,6 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         };
         if let Ok(Verdict::Forged | Verdict::UnknownKey) = verdict {
             return Err(Refusal::Unauthorized);
-        }
-        if callback.body.len() > payload::MAX_LENGTH {
-            return Err(Refusal::TooLarge);
         }
         let letter = if verdict.is_ok() {
             let Query { metadata, .. } = query;
@@ -183,7 +177,6 @@ impl From<Refusal> for Problem {
                 "Unauthorized",
                 "The URL's callbackToken doesn't speak for this tenantId and printerRef.",
             ),
-            Refusal::TooLarge => Self::new(413, "Content Too Large", "A notification may have 128 KiB."),
             Refusal::DeliveryError(_) => unavailable(),
         }
     }

@@ -180,6 +180,8 @@ mod tests {
             "tenantId=a&tenantId=a&printerRef=b&callbackToken=TOKEN",
             "tenantId=a&printerRef=b&printerRef=b&printerRef=b&callbackToken=TOKEN",
             "tenantId=&printerRef=b&callbackToken=TOKEN",
+            "tenantId=.&printerRef=b&callbackToken=TOKEN",
+            "tenantId=a&printerRef=%2E%2e&callbackToken=TOKEN",
             "tenantId=a+b&printerRef=b&callbackToken=TOKEN",
             "tenantId=a%00&printerRef=b&callbackToken=TOKEN",
             "tenantId=%FF&printerRef=b&callbackToken=TOKEN",

@@ -8,7 +8,11 @@
 //! | `unverified` | JSON: a callback that came while there were no keys, token and all | authenticates it, then as for a new one |
 //! | `quarantined` | JSON: an authentic callback that can't be published, and the reason | tries to read it again |
 //! | `unreadable` | a queue message that is none of these, as it was | puts it back into the dead-letter queue |
+//!
+//! All but notifications say by an attribute `reason` why they aren't one. So whatever Printbell puts into the dead-letter
+//! queue tells a person why it is there.
 
+pub mod body;
 mod wire;
 
 use std::borrow::Cow;
@@ -17,12 +21,18 @@ use crate::callback::query::Query;
 use crate::id::RegistrationKey;
 use crate::notification::identity::{notification_id, unreadable_id};
 use crate::notification::message::{Arrival, Attribute, Message, Origin};
-use crate::notification::payload::Payload;
+use crate::notification::payload::{self, Payload};
+use body::Body;
 
 /// The attribute that says what a queue message is.
 const KIND: &str = "printbell";
-/// The attribute that says why a queue message is in the dead-letter queue.
+/// The attribute that says why a queue message is no notification, or not yet.
 const REASON: &str = "reason";
+
+/// Why a callback waits unverified.
+const UNVERIFIED: &str = "it came while the callback keys could not be read; once it is redriven, its token is checked";
+/// SQS's limit of a message.
+const MAX_ATTRIBUTES: usize = 10;
 
 /// Something that must become durable before the sender may be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +67,7 @@ pub struct Callback {
     /// The raw query. A secret: it holds the token.
     pub query: Vec<u8>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Body,
     /// When and as what it came.
     pub arrival: Arrival,
 }
@@ -73,12 +83,12 @@ impl std::fmt::Debug for Callback {
 impl Letter {
     /// An authentic callback: a notification, or one for the quarantine.
     pub fn authentic(origin: Origin, callback: Callback) -> Self {
-        match Message::for_callback(&origin, &callback.body, &callback.arrival) {
+        match message(&origin, &callback) {
             Ok(message) => Self::Notification(message),
             Err(reason) => Self::Quarantined {
                 origin,
                 callback,
-                reason: reason.to_string(),
+                reason,
             },
         }
     }
@@ -87,9 +97,9 @@ impl Letter {
     pub fn id(&self) -> String {
         let later = |registration: &RegistrationKey, callback: &Callback| {
             let request_id = &callback.arrival.request_id;
-            match Payload::read(&callback.body) {
+            match Payload::read(callback.body.bytes()) {
                 Ok(payload) => notification_id(registration, &payload, request_id),
-                Err(_) => unreadable_id(registration, &callback.body, request_id),
+                Err(_) => unreadable_id(registration, callback.body.bytes(), request_id),
             }
         };
         match self {
@@ -105,30 +115,29 @@ impl Letter {
 
     /// The queue message: its text and its attributes.
     pub fn to_queue(&self) -> (Cow<'_, str>, Vec<Attribute>) {
-        let kind = |kind| vec![Attribute::string(KIND, kind)];
         match self {
             Self::Notification(message) => {
                 let mut attributes = message.attributes.clone();
                 attributes.push(Attribute::string(KIND, "notification"));
                 (Cow::Borrowed(&message.body), attributes)
             }
-            Self::Unverified(callback) => (wire::unverified(callback).into(), kind("unverified")),
+            Self::Unverified(callback) => (
+                wire::unverified(callback).into(),
+                explained(Vec::new(), "unverified", UNVERIFIED),
+            ),
             Self::Quarantined {
                 origin,
                 callback,
                 reason,
-            } => (wire::quarantined(origin, callback, reason).into(), kind("quarantined")),
+            } => (
+                wire::quarantined(origin, callback, reason).into(),
+                explained(Vec::new(), "quarantined", reason),
+            ),
             Self::Unreadable {
                 body,
                 attributes,
                 reason,
-            } => {
-                let mut attributes = attributes.clone();
-                attributes.retain(|attribute| attribute.name != KIND && attribute.name != REASON);
-                attributes.truncate(8); // SQS takes ten
-                attributes.extend([Attribute::string(KIND, "unreadable"), Attribute::string(REASON, reason)]);
-                (Cow::Borrowed(body), attributes)
-            }
+            } => (Cow::Borrowed(body), explained(attributes.clone(), "unreadable", reason)),
         }
     }
 
@@ -137,7 +146,7 @@ impl Letter {
         let kind = attributes.iter().find(|attribute| attribute.name == KIND);
         let letter = match kind.map(|kind| kind.value.as_str()) {
             Some("notification") => wire::event_id(&body).map(|id| {
-                attributes.retain(|attribute| attribute.name != KIND);
+                attributes.retain(|attribute| !is_ours(attribute));
                 let (body, attributes) = (body.clone(), std::mem::take(&mut attributes));
                 Self::Notification(Message { id, body, attributes })
             }),
@@ -158,6 +167,33 @@ impl Letter {
             reason: "the text isn't what the attribute `printbell` says it is".to_owned(),
         })
     }
+}
+
+/// The notification that a callback is, or why it is none.
+fn message(origin: &Origin, callback: &Callback) -> Result<Message, String> {
+    match &callback.body {
+        Body::Whole(body) if body.len() <= payload::MAX_LENGTH => {
+            Message::for_callback(origin, body, &callback.arrival).map_err(|reason| reason.to_string())
+        }
+        body => Err(format!(
+            "the body has {} bytes, and at most {} are published",
+            body.length(),
+            payload::MAX_LENGTH
+        )),
+    }
+}
+
+/// Whether an attribute is about how the message waits, and not of the message itself.
+fn is_ours(attribute: &Attribute) -> bool {
+    attribute.name == KIND || attribute.name == REASON
+}
+
+/// The attributes of what is no notification, beside those that it had. The reason is one of ours, so SQS takes it.
+fn explained(mut attributes: Vec<Attribute>, kind: &str, reason: &str) -> Vec<Attribute> {
+    attributes.retain(|attribute| !is_ours(attribute));
+    attributes.truncate(MAX_ATTRIBUTES - 2);
+    attributes.extend([Attribute::string(KIND, kind), Attribute::string(REASON, reason)]);
+    attributes
 }
 
 #[cfg(test)]

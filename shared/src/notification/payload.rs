@@ -10,7 +10,7 @@ use super::event::EventType;
 use super::outcome::{Cause, Outcome};
 use crate::json::{self, Members, NotMembers};
 
-/// The longest body that is accepted, in bytes: half of what SNS takes (256 KiB), so that the rest of the message always
+/// The longest body that is published, in bytes: half of what SNS takes (256 KiB), so that the rest of the message always
 /// fits; a real notification has less than 2 KiB.
 pub const MAX_LENGTH: usize = 128 * 1024;
 

@@ -19,7 +19,7 @@ pub struct ServiceResponse {
 pub enum ResponseClass {
     /// 200: done.
     Applied,
-    /// Not now: 429, 5xx, 600, 601, 602, an unknown 6xx, a timeout, no connection.
+    /// Not now: 413, 429, 431, 5xx, 600, 601, 602, an unknown 6xx, a timeout, no connection.
     Temporary {
         /// Who is at fault; a run stops after 20 faults of the service in a row.
         fault: Fault,
@@ -37,7 +37,8 @@ pub enum ResponseClass {
 pub enum Fault {
     /// OctoEverywhere's, so every other call would fail too: timeouts, no connection, 5xx, 600.
     Service,
-    /// This registration's own: its printer is offline (601, 602) or it calls too often (429).
+    /// This registration's own: its printer is offline (601, 602), it calls too often (429), or its token is longer than a
+    /// server in front of the service takes for now (413, 431).
     Registration,
 }
 
@@ -79,7 +80,7 @@ fn classify(status: u16, retry_after: Option<SignedDuration>) -> ResponseClass {
         200 => return ResponseClass::Applied,
         605 => return ResponseClass::Suspended,
         400 | 401 | 603 | 604 | 606 => return ResponseClass::Refused,
-        429 | 601.. => Fault::Registration,
+        413 | 429 | 431 | 601.. => Fault::Registration,
         // 5xx and 600 are trouble by name; redirects, other successes and other 4xx come from something in front of the
         // service (a proxy, a firewall, a maintenance page), which treats all of our calls alike.
         _ => Fault::Service,
@@ -91,7 +92,9 @@ fn meaning(status: u16) -> &'static str {
     match status {
         400 => "no AppToken, or a bad request",
         401 => "not authorized",
+        413 => "the request is too long",
         429 => "too many requests",
+        431 => "the request's headers are too long",
         300..400 => "a redirect, which is not followed",
         500..600 => "server error",
         600 => "unknown or server error",
@@ -154,7 +157,9 @@ mod tests {
             ),
             (
                 temporary(Fault::Registration),
-                &[429, 601, 602, 607, 608, 609, 610, 611, 612, 613, 614, 699, 700, 999],
+                &[
+                    413, 429, 431, 601, 602, 607, 608, 609, 610, 611, 612, 613, 614, 699, 700, 999,
+                ],
             ),
         ];
         for (class, codes) in table {

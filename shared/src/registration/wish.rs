@@ -18,8 +18,9 @@ pub struct Wish {
     pub metadata: Metadata,
 }
 
-/// The longest AppToken that is accepted, in bytes. OctoEverywhere documents no length; this fits a header.
-pub const MAX_TOKEN_LENGTH: usize = 1024;
+/// The longest AppToken that is accepted, in bytes. OctoEverywhere documents no length, and a token is returned only once: one
+/// that is refused here is lost.
+pub const MAX_TOKEN_LENGTH: usize = 8 * 1024;
 
 /// The bearer credential of one App Connection, which OctoEverywhere shows once and never again. It can't be printed.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct AppToken(SecretString);
 
 /// Why a text can't be an [`AppToken`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("must be 1 to 1024 visible ASCII characters without spaces")]
+#[error("must be 1 to 8192 visible ASCII characters without spaces")]
 pub struct InvalidAppToken;
 
 impl AppToken {
@@ -89,5 +90,21 @@ impl EventFilter {
     /// The event types, ascending; empty means all.
     pub fn types(&self) -> &[u16] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_1_to_8192_visible_characters() {
+        let is_token = |text: &str| AppToken::try_from(SecretString::from(text)).is_ok();
+        for good in ["a", "!~\"\\/%&", &"x".repeat(8192)] {
+            assert!(is_token(good), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\n", "a\0", "ä", "a\u{7F}", &"x".repeat(8193)] {
+            assert!(!is_token(bad), "{bad:?}");
+        }
     }
 }

@@ -18,10 +18,8 @@ enum Fate<'a> {
     Quarantined(&'a str),
     /// `401`, and nowhere.
     Refused,
-    /// `413`, and nowhere.
-    TooLarge,
 }
-use Fate::{Published, Quarantined, Refused, TooLarge};
+use Fate::{Published, Quarantined, Refused};
 
 async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str, fate: Fate<'_>) {
     let answer = function.call(event.to_owned()).await;
@@ -32,7 +30,6 @@ async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str
     let status = match fate {
         Published(_) | Quarantined(_) => 200,
         Refused => 401,
-        TooLarge => 413,
     };
     assert_eq!(answer.status, status, "{what}: {}", answer.body);
     let content_type = if status == 200 {
@@ -57,9 +54,13 @@ async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str
                 "{what}: {}",
                 letter["reason"]
             );
+            let attribute = &message.attributes["reason"];
+            assert_eq!(
+                (attribute.0.as_str(), attribute.1.as_str()),
+                ("String", letter["reason"].as_str().unwrap())
+            );
         }
         (Refused, ([], [])) => assert_eq!(answer.body, REFUSAL, "{what}"),
-        (TooLarge, ([], [])) => {}
         _ => panic!("{what}: {} published, {} queued", published.len(), queued.len()),
     }
 }
@@ -117,6 +118,9 @@ async fn queries() {
         (good.replace("abc123", "abc%FF123"), Refused),
         (good.replace("abc123", "abc%00123"), Refused),
         (good.replace("abc123", "abc124"), Refused),
+        (KEY.query_for(".", "p42"), Refused),
+        (KEY.query_for("abc123", ".."), Refused),
+        (KEY.query_for("abc123", "..").replace("..", "%2E."), Refused),
         (good.replace("abc123", "ABC123"), Refused),
         (good.replace("abc123", &"a".repeat(65)), Refused),
         (good.replace("p42", "p43"), Refused),
@@ -193,9 +197,14 @@ async fn bodies() {
         (digits.clone().into(), Published(&digits)),
         // As long as it may be, and longer.
         (largest.clone().into(), Published(&largest)),
-        (padded(128 * 1024 + 1).into(), TooLarge),
-        (padded(1024 * 1024).into(), TooLarge),
-        (vec![0xFF; 128 * 1024 + 1], TooLarge),
+        (
+            padded(128 * 1024 + 1).into(),
+            Quarantined("131073 bytes, and at most 131072 are published"),
+        ),
+        (padded(700 * 1024).into(), Quarantined("716800 bytes")),
+        (vec![0xFF; 700 * 1024], Quarantined("716800 bytes")),
+        (vec![0; 700 * 1024 + 1], Quarantined("716801 bytes")),
+        (padded(4 * 1024 * 1024).into(), Quarantined("4194304 bytes")),
         (escaped.into(), Quarantined("SNS takes 256 KiB")),
         // No JSON object.
         (b"".into(), Quarantined("isn't JSON")),

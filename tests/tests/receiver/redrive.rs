@@ -1,5 +1,7 @@
 //! Redrive at the binary: what comes back, when, and what doesn't.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY};
 use printbell_harness::queue_event;
 use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service, ServiceCall, StubAws};
@@ -63,8 +65,61 @@ async fn what_came_while_there_were_no_keys_is_authenticated() {
     let (published, set_aside) = aws.drain();
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].attributes["event"].1, "print.complete");
+    assert_eq!(
+        published[0].attributes["eventType"],
+        ("Number".to_owned(), "2".to_owned())
+    );
+    assert!(!published[0].attributes.contains_key("reason"));
     assert_eq!(set_aside.len(), 1);
     assert_eq!(set_aside[0].queue, DEAD_LETTER_QUEUE);
+}
+
+/// What a queue message keeps of a body, and how long that was if it isn't all.
+fn kept(message: &QueueMessage) -> (Vec<u8>, Option<u64>) {
+    let letter: Value = serde_json::from_str(&message.body).unwrap();
+    let bytes = match &letter["body"] {
+        Value::String(text) => text.clone().into_bytes(),
+        base64 => STANDARD.decode(base64["base64"].as_str().unwrap()).unwrap(),
+    };
+    (bytes, letter["bodyLength"].as_u64())
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_be_published_is_kept() {
+    const KIB: usize = 1024;
+    for (length, expected) in [
+        (128 * KIB + 1, 128 * KIB + 1),
+        (700 * KIB, 700 * KIB),
+        (700 * KIB + 1, 128 * KIB),
+        (4096 * KIB, 128 * KIB),
+    ] {
+        let body = format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+        let expected = (
+            body.as_bytes()[..expected].to_vec(),
+            (expected < length).then_some(length as u64),
+        );
+        let aws = aws().await;
+        let function = receiver(&aws).await;
+        assert_eq!(send(&function, &KEY.query(), &body).await.status, 200);
+        let (_, at_once) = aws.drain();
+        let unverified = queued_while(Service::SecretsManager, &KEY.query(), &body).await;
+        assert_eq!(unverified[0].queue, FALLBACK_QUEUE);
+        assert!(kept(&unverified[0]) == expected, "{length}");
+        assert!(redrive(&aws, &unverified, 1).await.is_empty());
+        let (published, authenticated) = aws.drain();
+        assert!(redrive(&aws, &authenticated, 1).await.is_empty());
+        let (published_later, again) = aws.drain();
+        assert!(published.is_empty() && published_later.is_empty());
+        for letters in [at_once, authenticated, again] {
+            let [letter] = letters.as_slice() else {
+                panic!("{length}: {} letters", letters.len())
+            };
+            assert_eq!(letter.queue, DEAD_LETTER_QUEUE);
+            let reason = format!("the body has {length} bytes, and at most 131072 are published");
+            assert_eq!(letter.attributes["reason"], ("String".to_owned(), reason));
+            assert!(kept(letter) == expected, "{length}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -80,7 +135,10 @@ async fn a_redrive_of_the_dead_letter_queue_doesn_t_go_in_circles() {
         attributes: Default::default(),
         delay_seconds: None,
     };
-    let mut waiting = [quarantined, vec![stray]].concat();
+    // As what was set aside before there was an attribute for the reason.
+    let mut older = quarantined.clone();
+    older[0].attributes.remove("reason");
+    let mut waiting = [quarantined, older, vec![stray]].concat();
     for _ in 0..3 {
         assert!(
             redrive(&aws, &waiting, 1).await.is_empty(),
@@ -89,6 +147,7 @@ async fn a_redrive_of_the_dead_letter_queue_doesn_t_go_in_circles() {
         let (published, again) = aws.drain();
         assert!(published.is_empty());
         assert!(again.iter().all(|message| message.queue == DEAD_LETTER_QUEUE));
+        assert!(again.iter().all(|message| !message.attributes["reason"].1.is_empty()));
         let bodies =
             |messages: &[QueueMessage]| messages.iter().map(|message| message.body.clone()).collect::<Vec<_>>();
         assert_eq!(bodies(&again), bodies(&waiting));

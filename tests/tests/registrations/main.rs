@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
+mod door;
+mod fuzz;
 mod register;
 mod renew;
 mod scale;

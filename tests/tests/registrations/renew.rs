@@ -464,6 +464,23 @@ async fn a_row_by_hand_is_put_into_the_index_and_renewed() {
         (1, &json!("active"))
     );
 
+    // What is odd about a record costs that record; a row under an id that is none is told.
+    world.write_row("p1", json!({"appToken": token(1), "dueAt": 0}));
+    let mut event: Value = serde_json::from_str(&records(&["p1", ".."])).unwrap();
+    let mut odd = event["Records"][0].clone();
+    odd["dynamodb"]["Keys"]["printerRef"] = 7.into();
+    event["Records"]
+        .as_array_mut()
+        .unwrap()
+        .splice(0..0, [json!(null), odd, json!([])]);
+    let adopted = world.renew.call_within(MINUTE, event.to_string()).await.json().unwrap();
+    assert_eq!(
+        (&adopted["adopted"], &adopted["oddRecords"], &adopted["unreadable"]),
+        (&json!(1), &json!(3), &json!(1))
+    );
+    assert_eq!(world.webhooks(2), 2);
+    assert!(world.renew.output().contains("neither `.` nor `..`") && !world.renew.output().contains(TOKEN));
+
     // An import waits for the schedule.
     let many: Vec<_> = (0..50).map(|number| format!("i{number}")).collect();
     for printer in &many {

@@ -57,7 +57,7 @@ fn what_is_not_understood_is_named_without_its_value() {
         (json!({"appToken": null}), "appToken is missing"),
         (
             json!({"appToken": "to ken"}),
-            "appToken must be 1 to 1024 visible ASCII characters without spaces",
+            "appToken must be 1 to 8192 visible ASCII characters without spaces",
         ),
         (json!({"appToken": 5}), "appToken is not a string"),
         (json!({"status": "frozen"}), "status is not one that this version knows"),
@@ -79,8 +79,19 @@ fn what_is_not_understood_is_named_without_its_value() {
         let error = read(&row).unwrap_err();
         assert_eq!((error.key.as_str(), error.reason.as_str()), ("abc/p1", reason));
     }
-    let error = read(&item(json!({"tenantId": "a/b", "printerRef": "p1", "appToken": "t"}))).unwrap_err();
-    assert_eq!(error.key, "a/b/p1");
+    let rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ ~ -, and neither `.` nor `..`";
+    for (tenant, printer, wrong) in [
+        ("a/b", "p1", "tenantId"),
+        ("..", "p1", "tenantId"),
+        ("abc", ".", "printerRef"),
+    ] {
+        let row = json!({"tenantId": tenant, "printerRef": printer, "appToken": "t"});
+        let error = read(&item(row)).unwrap_err();
+        assert_eq!(
+            (error.key, error.reason),
+            (format!("{tenant}/{printer}"), format!("{wrong} {rule}"))
+        );
+    }
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         100 => json_text().prop_map(String::into_bytes),
         50 => prop::collection::vec(any::<u8>(), 0..40),
         50 => text(".{0,40}").prop_map(String::into_bytes),
-        1 => (131_060_usize..131_080).prop_map(|length| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8)).into_bytes()),
+        1 => prop_oneof![131_060_usize..131_080, 716_790_usize..716_810].prop_map(|length| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8)).into_bytes()),
     ]
 }
 

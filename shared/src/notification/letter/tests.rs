@@ -21,7 +21,7 @@ fn callback(query: &[u8], body: &[u8]) -> Callback {
     };
     Callback {
         query: query.to_vec(),
-        body: body.to_vec(),
+        body: body.to_vec().into(),
         arrival,
     }
 }
@@ -39,7 +39,7 @@ fn survives(letter: &Letter) {
             .map(|a| a.name.len() + a.value.len() + 6)
             .sum::<usize>();
     assert!(
-        size <= 256 * 1024 && !body.is_empty() && attributes.len() <= 10,
+        size <= 1024 * 1024 && !body.is_empty() && attributes.len() <= 10,
         "{size}"
     );
     assert!(!body.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{7F}'..)));
@@ -67,6 +67,95 @@ fn the_quarantine_says_why_and_shows_what() {
     let letter = Letter::authentic(origin(), callback(b"callbackToken=s3cret", b"[1, 2]"));
     insta::assert_snapshot!(waits(&letter).0);
     survives(&Letter::from_queue(waits(&letter).0, waits(&letter).1));
+}
+
+/// The attributes that say what a queue message is, and why.
+fn explanation(attributes: &[Attribute]) -> [Option<&str>; 2] {
+    ["printbell", "reason"].map(|name| {
+        let attribute = attributes.iter().find(|attribute| attribute.name == name)?;
+        (attribute.data_type == "String").then_some(attribute.value.as_str())
+    })
+}
+
+#[test]
+fn all_but_notifications_say_why_they_are_none() {
+    let table = [
+        (
+            Letter::authentic(origin(), callback(b"", b"[1, 2]")),
+            ["quarantined", "the body is JSON, but not an object"],
+        ),
+        (
+            Letter::Unverified(callback(b"", b"[1, 2]")),
+            [
+                "unverified",
+                "it came while the callback keys could not be read; once it is redriven, its token is checked",
+            ],
+        ),
+        (
+            Letter::from_queue("hello".to_owned(), vec![Attribute::string("reason", "an old one")]),
+            [
+                "unreadable",
+                "the attribute `printbell` doesn't say what this message is",
+            ],
+        ),
+    ];
+    for (letter, expected) in table {
+        assert_eq!(explanation(&waits(&letter).1), expected.map(Some));
+    }
+    let finished = Letter::authentic(origin(), callback(b"", b"{}"));
+    assert_eq!(explanation(&waits(&finished).1), [Some("notification"), None]);
+}
+
+#[test]
+fn what_waits_is_read_with_a_reason_and_without() {
+    for letter in [
+        Letter::authentic(origin(), callback(b"", b"[1, 2]")),
+        Letter::authentic(origin(), callback(b"", b"{}")),
+        Letter::Unverified(callback(b"tenantId=a", b"{}")),
+    ] {
+        let (body, mut attributes) = waits(&letter);
+        attributes.retain(|attribute| attribute.name != "reason");
+        assert!(Letter::from_queue(body.clone(), attributes.clone()) == letter);
+        attributes.push(Attribute::string("reason", "somebody's own"));
+        assert!(Letter::from_queue(body, attributes) == letter);
+    }
+}
+
+#[test]
+fn a_body_that_is_too_long_to_be_published_is_kept_as_far_as_it_can_be() {
+    const KIB: usize = 1024;
+    let json = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8)).into_bytes();
+    for (body, kept) in [
+        (json(128 * KIB + 1), 128 * KIB + 1),
+        (vec![0xFF; 700 * KIB], 700 * KIB),
+        (json(700 * KIB + 1), 128 * KIB),
+        (vec![b' '; 6 * KIB * KIB], 128 * KIB),
+    ] {
+        let came = callback(b"", &body);
+        assert!(came.body.bytes() == &body[..kept] && came.body.length() == body.len());
+        let letter = Letter::authentic(origin(), came.clone());
+        let (json, attributes) = waits(&letter);
+        let reason = format!("the body has {} bytes, and at most 131072 are published", body.len());
+        assert_eq!(explanation(&attributes), [Some("quarantined"), Some(&reason)]);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let length = (kept < body.len()).then_some(body.len());
+        assert_eq!(json["bodyLength"].as_u64(), length.map(|length| length as u64));
+        for letter in [letter, Letter::Unverified(came)] {
+            survives(&letter);
+        }
+    }
+}
+
+#[test]
+fn the_beginning_of_a_body_is_not_taken_for_the_body() {
+    // The beginning alone would be a notification.
+    let mut body = b"{}".to_vec();
+    body.resize(800 * 1024, b' ');
+    let (json, attributes) = waits(&Letter::Unverified(callback(b"", &body)));
+    let Letter::Unverified(again) = Letter::from_queue(json, attributes) else {
+        panic!("it was unverified");
+    };
+    assert!(matches!(Letter::authentic(origin(), again), Letter::Quarantined { .. }));
 }
 
 #[test]
@@ -162,8 +251,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn whatever_128_kib_hold_fits(part in prop_oneof![".{1,3}", "\\PC{1,3}", Just("\0".into()), Just("\"".to_owned()), Just("\u{FFFE}".into())]) {
-        let body = part.repeat(crate::notification::payload::MAX_LENGTH / part.len());
-        survives(&Letter::Unverified(callback(b"tenantId=a", body.as_bytes())));
+    fn whatever_700_kib_hold_fits(part in prop_oneof![".{1,3}", "\\PC{1,3}", Just("\0".into()), Just("\"".to_owned()), Just("\u{FFFE}".into())]) {
+        for length in [payload::MAX_LENGTH, body::MAX_WHOLE] {
+            let body = part.repeat(length / part.len());
+            survives(&Letter::Unverified(callback(&[b'x'; 10_240], body.as_bytes())));
+        }
     }
 }

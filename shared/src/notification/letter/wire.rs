@@ -7,18 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::body::Body;
 use super::{Callback, Letter};
 use crate::id::RegistrationKey;
 use crate::metadata::Metadata;
 use crate::notification::cloud_event::only_xml_characters;
 use crate::notification::message::{Arrival, Origin};
+use crate::notification::payload;
 
 #[derive(Serialize, Deserialize)]
 struct Unverified {
     received: Timestamp,
     request: String,
     query: Bytes,
-    body: Bytes,
+    #[serde(flatten)]
+    body: KeptBody,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,11 +33,48 @@ struct Quarantined {
     metadata: BTreeMap<String, String>,
     received: Timestamp,
     request: String,
-    body: Bytes,
+    #[serde(flatten)]
+    body: KeptBody,
 }
 
-/// Bytes as a text that people can read where they are one; never much longer than base64 would be, so that 128 KiB of
-/// anything fits into a queue message.
+/// A body, or its beginning.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptBody {
+    body: Bytes,
+    /// How many bytes came, where that is more than are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_length: Option<usize>,
+}
+
+impl From<&Body> for KeptBody {
+    fn from(body: &Body) -> Self {
+        let body_length = match body {
+            Body::Whole(_) => None,
+            Body::Cut { length, .. } => Some(*length),
+        };
+        Self {
+            body: Bytes::new(body.bytes()),
+            body_length,
+        }
+    }
+}
+
+impl KeptBody {
+    fn into_body(self) -> Option<Body> {
+        let bytes = self.body.into_vec()?;
+        Some(match self.body_length {
+            None => Body::Whole(bytes),
+            Some(length) => Body::Cut {
+                beginning: bytes,
+                length,
+            },
+        })
+    }
+}
+
+/// Bytes as a text where a person can read them; never longer than base64 would be, so that it is known what fits into a
+/// queue message.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Bytes {
@@ -47,7 +87,10 @@ impl Bytes {
         /// By how much base64 makes it longer: 4 for 3.
         const LIMIT: (usize, usize) = (4, 3);
         match std::str::from_utf8(bytes) {
-            Ok(text) if json_length(text) * LIMIT.1 <= text.len() * LIMIT.0 => Self::Text(text.to_owned()),
+            // Nobody reads more than could have been published.
+            Ok(text) if text.len() <= payload::MAX_LENGTH && json_length(text) * LIMIT.1 <= text.len() * LIMIT.0 => {
+                Self::Text(text.to_owned())
+            }
             _ => Self::Base64 {
                 base64: STANDARD.encode(bytes),
             },
@@ -81,7 +124,7 @@ pub(super) fn unverified(callback: &Callback) -> String {
         received: callback.arrival.received,
         request: callback.arrival.request_id.clone(),
         query: Bytes::new(&callback.query),
-        body: Bytes::new(&callback.body),
+        body: KeptBody::from(&callback.body),
     })
 }
 
@@ -89,7 +132,7 @@ pub(super) fn read_unverified(json: &str) -> Option<Callback> {
     let waiting: Unverified = serde_json::from_str(json).ok()?;
     Some(Callback {
         query: waiting.query.into_vec()?,
-        body: waiting.body.into_vec()?,
+        body: waiting.body.into_body()?,
         arrival: Arrival {
             received: waiting.received,
             request_id: waiting.request,
@@ -106,7 +149,7 @@ pub(super) fn quarantined(origin: &Origin, callback: &Callback, reason: &str) ->
         metadata: origin.metadata.iter().map(owned).collect(),
         received: callback.arrival.received,
         request: callback.arrival.request_id.clone(),
-        body: Bytes::new(&callback.body),
+        body: KeptBody::from(&callback.body),
     })
 }
 
@@ -128,7 +171,7 @@ pub(super) fn read_quarantined(json: &str) -> Option<Letter> {
         origin: Origin { registration, metadata },
         callback: Callback {
             query: Vec::new(),
-            body: waiting.body.into_vec()?,
+            body: waiting.body.into_body()?,
             arrival,
         },
         reason: waiting.reason,
