@@ -10,13 +10,17 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use printbell_shared::callback::key::CallbackKey;
-use printbell_shared::callback::keys::{CallbackKeys, Previous};
+use printbell_shared::callback::keys::Listing;
 
 use crate::aws::explain;
-use crate::key_ring::{KeySource, KeysUnavailable, Versions};
+use crate::key_ring::{KeySource, KeysUnavailable, Version, no_current};
 
 /// The least that is accepted for a key, in bytes: an empty or toy secret would make every token guessable.
 const SHORTEST_KEY: usize = 16;
+
+/// What a second attempt waits for at most. A first one that breaks at once, on a connection that died while the process was
+/// frozen, must leave time for the second within a callback's second.
+const BACKOFF: Duration = Duration::from_millis(50);
 
 /// The callback secret in Secrets Manager.
 pub struct CallbackSecret {
@@ -25,24 +29,41 @@ pub struct CallbackSecret {
 }
 
 impl CallbackSecret {
-    /// The secret `arn`, read in at most 2 s: whoever waits for it has other things to do in the time that is left.
+    /// The secret `arn`, each call to it answered in at most 2 s: whoever waits for it has other things to do in the time that
+    /// is left.
     pub fn new(aws: &SdkConfig, arn: String) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(1))
             .operation_timeout(Duration::from_secs(2));
+        let retries = RetryConfig::standard().with_max_attempts(2);
         let config = aws_sdk_secretsmanager::config::Builder::from(aws)
             .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard().with_max_attempts(2));
+            .retry_config(retries.with_initial_backoff(BACKOFF));
         Self {
             client: Client::from_conf(config.build()),
             arn,
         }
     }
+}
 
-    /// The key that one version holds, and when it was made; `None` where there is no such version.
-    async fn version(&self, stage: &str) -> Result<Option<(CallbackKey, Timestamp)>, KeysUnavailable> {
-        let request = self.client.get_secret_value().secret_id(&self.arn).version_stage(stage);
+impl KeySource for CallbackSecret {
+    async fn list(&self) -> Result<Listing, KeysUnavailable> {
+        let secret = self.client.describe_secret().secret_id(&self.arn).send().await;
+        let secret = secret.map_err(|error| KeysUnavailable::Unreachable(explain(&error)))?;
+        let changed = secret.last_changed_date.or(secret.created_date);
+        let changed = changed.and_then(|at| Timestamp::new(at.secs(), 0).ok());
+        let versions = secret.version_ids_to_stages.unwrap_or_default();
+        let labelled = versions.iter().map(|(id, labels)| (id.as_str(), labels.as_slice()));
+        Listing::new(labelled, changed.unwrap_or(Timestamp::UNIX_EPOCH)).ok_or_else(no_current)
+    }
+
+    async fn key(&self, version: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {
+        let request = self.client.get_secret_value().secret_id(&self.arn);
+        let request = match version {
+            Version::Current => request.version_stage("AWSCURRENT"),
+            Version::Id(id) => request.version_id(id.as_str()),
+        };
         let secret = match request.send().await {
             Ok(secret) => secret,
             Err(error)
@@ -56,36 +77,9 @@ impl CallbackSecret {
         };
         let id = secret.version_id.unwrap_or_default();
         let text = SecretString::from(secret.secret_string.unwrap_or_default());
-        if id.is_empty() || text.expose_secret().len() < SHORTEST_KEY {
-            return Err(KeysUnavailable::Unusable(if id.is_empty() {
-                stage.to_owned()
-            } else {
-                id
-            }));
+        if text.expose_secret().len() < SHORTEST_KEY {
+            return Err(KeysUnavailable::Unusable(id));
         }
-        let since = secret.created_date.and_then(|at| Timestamp::new(at.secs(), 0).ok());
-        Ok(Some((
-            CallbackKey::new(&id, &text),
-            since.unwrap_or(Timestamp::UNIX_EPOCH),
-        )))
-    }
-}
-
-impl KeySource for CallbackSecret {
-    async fn fetch(&self, versions: Versions) -> Result<CallbackKeys, KeysUnavailable> {
-        let previous = async {
-            match versions {
-                Versions::Current => Ok(Previous::Unread),
-                Versions::Both => {
-                    let previous = self.version("AWSPREVIOUS").await?;
-                    Ok(previous.map_or(Previous::None, |(key, _)| Previous::Key(key)))
-                }
-            }
-        };
-        let (current, previous) = tokio::join!(self.version("AWSCURRENT"), previous);
-        let (current, current_since) =
-            current?.ok_or_else(|| KeysUnavailable::Unreachable("there is no secret with that ARN".into()))?;
-        // Going on without the previous key would refuse tokens that are good: so a failure to read it fails the whole.
-        Ok(CallbackKeys::new(current, current_since, previous?))
+        Ok(Some(CallbackKey::new(&id, &text)))
     }
 }

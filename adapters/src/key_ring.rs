@@ -1,53 +1,77 @@
 //! The keys as one process knows them: read when needed, kept, read again when they may have changed.
+//!
+//! What can be told from what was read, and what makes a read a whole one, is in [`printbell_shared::callback::keys`]; here is
+//! when to read:
+//!
+//! - at a start the current version alone: one call, and most processes never meet a token that needs more;
+//! - every version that counts, when something can't be told from what is known: which they are, then each that isn't known;
+//! - not within a minute of the last whole read, and not within ten seconds of one that was cut short. Meanwhile nobody is
+//!   refused for want of keys: it can't be told.
+//!
+//! A read is cut short by an error, by a version that is gone when it is asked for, and by whoever waits for it: a callback has
+//! one second for it, and a process that has answered may be frozen, so a read doesn't outlive its request. What had come by then
+//! is kept, and the next read goes on from there while its listing is new enough.
 
 use std::future::Future;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
-
-use printbell_shared::callback::key::CallbackKey;
-use printbell_shared::callback::keys::{CallbackKeys, REFETCH_INTERVAL, Verdict};
+use printbell_shared::callback::key::{CallbackKey, VersionId};
+use printbell_shared::callback::keys::{CallbackKeys, Listing, REFETCH_INTERVAL, Verdict};
 use printbell_shared::callback::query::Claim;
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 /// The keys can't be had now.
-#[derive(Debug, Clone, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeysUnavailable {
     /// Secrets Manager didn't give the secret.
     #[error("the callback keys can't be read from Secrets Manager: {0}")]
     Unreachable(String),
-    /// The secret holds something else than a key.
+    /// The secret's version holds something else than a key.
     #[error(
         "version {0} of the callback secret is not usable: it must be a text of at least 16 bytes; put a new version \
          (`aws secretsmanager get-random-password` makes one)"
     )]
     Unusable(String),
-    /// A read failed a moment ago, and it is too early for the next one.
+    /// Everything was read, and there is nothing to sign with.
+    #[error(
+        "no version of the callback secret can be signed with: it must be a text of at least 16 bytes, and the secret must not \
+         have changed for two minutes"
+    )]
+    NoSigningKey,
+    /// A read was cut short a moment ago, and it is too early for the next one.
     #[error("the callback keys could not be read a moment ago; waiting before the next try")]
     Waiting,
 }
 
-/// Which versions to read.
+/// A version of the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Versions {
-    /// The current one.
+pub enum Version<'a> {
+    /// The current one, whichever that is.
     Current,
-    /// The current one, and the one before it.
-    Both,
+    /// The one with this id.
+    Id(&'a VersionId),
 }
 
 /// Where keys come from.
 pub trait KeySource {
-    /// Reads the keys.
-    fn fetch(&self, versions: Versions) -> impl Future<Output = Result<CallbackKeys, KeysUnavailable>>;
+    /// Tells which versions count, all at one moment.
+    fn list(&self) -> impl Future<Output = Result<Listing, KeysUnavailable>>;
+    /// Reads the key that a version holds; `None` where there is no such version, or none any more.
+    fn key(&self, version: Version<'_>) -> impl Future<Output = Result<Option<CallbackKey>, KeysUnavailable>>;
 }
 
-/// How long a failed read of the secret keeps the next one away, so that an outage of Secrets Manager costs one request
-/// its timeout and the next ones nothing.
+/// How long a read that was cut short keeps the next one away, so that an outage of Secrets Manager costs one request its time
+/// and the next ones nothing.
 const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long a process that signs uses keys without looking for newer ones.
 const SIGNING_KEYS_LIFETIME: SignedDuration = SignedDuration::from_secs(300);
+
+/// How often one read asks which versions count. Only a rotation makes it ask twice, and two of them three times.
+const LISTINGS: usize = 3;
 
 /// One read at a time: whoever comes meanwhile waits for it and uses what it found.
 pub struct KeyRing<S> {
@@ -57,23 +81,9 @@ pub struct KeyRing<S> {
 
 #[derive(Default)]
 struct Known {
-    /// The keys, and when they were asked for.
-    keys: Option<(CallbackKeys, Timestamp)>,
-    /// When they were last asked for on account of an unknown key id.
-    refetched_at: Option<Timestamp>,
-    /// When the last read failed; `None` after one that worked.
-    failed_at: Option<Timestamp>,
-}
-
-impl Known {
-    /// What the known keys say; no key that was made before these were read is unknown to them.
-    fn verify(&self, claim: Option<&Claim>, received: Timestamp) -> Option<Verdict> {
-        let (keys, fetched_at) = self.keys.as_ref()?;
-        Some(match keys.verify(claim) {
-            Verdict::UnknownKey if keys.are_complete() && received <= *fetched_at => Verdict::Forged,
-            verdict => verdict,
-        })
-    }
+    keys: CallbackKeys,
+    /// When the last read began, if it was cut short.
+    cut_short_at: Option<Timestamp>,
 }
 
 impl<S: KeySource> KeyRing<S> {
@@ -87,13 +97,18 @@ impl<S: KeySource> KeyRing<S> {
 
     /// Reads the current key ahead of the first need.
     pub async fn warm_up(&self, now: Timestamp) -> Result<(), KeysUnavailable> {
-        self.fetch(&mut *self.known.lock().await, Versions::Current, now).await
+        let known = &mut *self.known.lock().await;
+        known.cut_short_at = Some(now);
+        let key = self.source.key(Version::Current).await?.ok_or_else(no_current)?;
+        known.keys.learn(key.version().clone(), Some(key));
+        known.cut_short_at = None;
+        Ok(())
     }
 
     /// Checks the claim of a callback that came at `received`.
     ///
-    /// [`Verdict::UnknownKey`] means that the secret may not be read again so soon after the last time. An error means
-    /// that nobody can tell: the callback may be authentic.
+    /// An error means that nobody can tell: the callback may be authentic. Whoever can't wait for the answer may drop the
+    /// future, which cuts a read short.
     pub async fn verify(
         &self,
         claim: Option<&Claim>,
@@ -101,65 +116,80 @@ impl<S: KeySource> KeyRing<S> {
         now: Timestamp,
     ) -> Result<Verdict, KeysUnavailable> {
         let known = &mut *self.known.lock().await;
-        match known.verify(claim, received) {
-            Some(Verdict::UnknownKey) => {}
-            Some(verdict) => return Ok(verdict),
-            None => {
-                self.fetch(known, Versions::Both, now).await?;
-                return known.verify(claim, received).ok_or(KeysUnavailable::Waiting);
-            }
+        if let Some(verdict) = known.keys.verify(claim, received) {
+            return Ok(verdict);
         }
-        if known
-            .refetched_at
-            .is_some_and(|at| now.duration_since(at) < REFETCH_INTERVAL)
-        {
-            return match known.failed_at {
-                None => Ok(Verdict::UnknownKey),
-                Some(_) => Err(KeysUnavailable::Waiting), // the key may well be a good one
-            };
-        }
-        known.refetched_at = Some(now);
-        self.fetch(known, Versions::Both, now).await?;
-        known.verify(claim, received).ok_or(KeysUnavailable::Waiting)
+        self.read(known, now).await?;
+        known.keys.verify(claim, received).ok_or(KeysUnavailable::Waiting)
     }
 
     /// The key to sign with, of keys read at most five minutes ago. While Secrets Manager can't be reached, the keys
     /// that are known go on serving.
     pub async fn signing_key(&self, now: Timestamp) -> Result<CallbackKey, KeysUnavailable> {
         let known = &mut *self.known.lock().await;
-        let fresh = |(keys, fetched_at): &(CallbackKeys, Timestamp)| {
-            keys.are_complete() && now.duration_since(*fetched_at) < SIGNING_KEYS_LIFETIME
-        };
-        let fetched = if known.keys.as_ref().is_some_and(fresh) {
+        let is_fresh = |at| now.duration_since(at) < SIGNING_KEYS_LIFETIME;
+        let read = if known.keys.whole_at().is_some_and(is_fresh) {
             Ok(())
         } else {
-            self.fetch(known, Versions::Both, now).await
+            self.read(known, now).await
         };
-        match (&known.keys, fetched) {
-            (Some((keys, _)), _) => Ok(keys.signing_key(now).clone()),
-            (None, fetched) => Err(fetched.err().unwrap_or(KeysUnavailable::Waiting)),
+        match known.keys.signing_key(now) {
+            Some(key) => Ok(key.clone()),
+            None => Err(read.err().unwrap_or(KeysUnavailable::NoSigningKey)),
         }
     }
 
-    async fn fetch(&self, known: &mut Known, versions: Versions, now: Timestamp) -> Result<(), KeysUnavailable> {
-        if known
-            .failed_at
-            .is_some_and(|at| now.duration_since(at) < PAUSE_AFTER_FAILURE)
+    /// Reads every version that counts, unless that was tried a moment ago.
+    async fn read(&self, known: &mut Known, now: Timestamp) -> Result<(), KeysUnavailable> {
+        let is_within = |interval, at: Timestamp| now.duration_since(at) < interval;
+        if known.cut_short_at.is_some_and(|at| is_within(PAUSE_AFTER_FAILURE, at))
+            || known.keys.whole_at().is_some_and(|at| is_within(REFETCH_INTERVAL, at))
         {
             return Err(KeysUnavailable::Waiting);
         }
-        match self.source.fetch(versions).await {
-            Ok(keys) => {
-                known.keys = Some((keys, now));
-                known.failed_at = None;
-                Ok(())
+        // Until it has succeeded: this future may be dropped at any moment.
+        known.cut_short_at = Some(now);
+        let mut can_go_on = known.keys.listed_at().is_some_and(|at| is_within(REFETCH_INTERVAL, at));
+        for _ in 0..LISTINGS {
+            if !can_go_on {
+                known.keys.list(self.source.list().await?, now);
             }
-            Err(error) => {
-                known.failed_at = Some(now);
-                Err(error)
+            if self.read_missing(&mut known.keys).await? {
+                known.cut_short_at = None;
+                return Ok(());
+            }
+            can_go_on = false;
+        }
+        let reason = "its versions change while they are read".to_owned();
+        Err(KeysUnavailable::Unreachable(reason))
+    }
+
+    /// Reads the versions that are listed and not known, all at once, and keeps each as it comes; `false` if one of them is gone.
+    async fn read_missing(&self, keys: &mut CallbackKeys) -> Result<bool, KeysUnavailable> {
+        let missing = keys.missing();
+        let mut reads: FuturesUnordered<_> = missing
+            .iter()
+            .map(|version| async move { (version, self.source.key(Version::Id(version)).await) })
+            .collect();
+        let (mut are_all_there, mut failure) = (true, None);
+        while let Some((version, key)) = reads.next().await {
+            match key {
+                Ok(Some(key)) => keys.learn(version.clone(), Some(key)),
+                Ok(None) => are_all_there = false,
+                Err(error @ KeysUnavailable::Unusable(_)) => {
+                    tracing::error!("{error}");
+                    keys.learn(version.clone(), None);
+                }
+                Err(error) => failure = Some(error),
             }
         }
+        failure.map_or(Ok(are_all_there), Err)
     }
+}
+
+/// The secret is gone, or was never given a value.
+pub(crate) fn no_current() -> KeysUnavailable {
+    KeysUnavailable::Unreachable("there is no current version of a secret with that ARN".to_owned())
 }
 
 #[cfg(test)]

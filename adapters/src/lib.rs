@@ -7,6 +7,7 @@
 //! | what Lambda and the template say, and what time it is | [`environment`], [`clock`] |
 //! | requests and responses of an HTTP API or a function URL | [`api_gateway`] |
 //! | the keys that sign callback tokens | [`callback_secret`], [`key_ring`] |
+//! | metrics | [`emf`] |
 //! | how a letter becomes durable | [`publisher`], [`sns`], [`sqs`] |
 //! | tables in DynamoDB, and the registrations' | [`dynamodb`], [`registrations`] |
 //! | the worker that carries out what the registrations' protocol says | [`worker`] |
@@ -18,6 +19,7 @@ pub mod aws;
 pub mod callback_secret;
 pub mod clock;
 pub mod dynamodb;
+pub mod emf;
 pub mod environment;
 pub mod http;
 pub mod key_ring;

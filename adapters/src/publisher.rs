@@ -67,7 +67,7 @@ impl<S: Sinks> Publisher<S> {
                 self.breaker.borrow().order(self.began.elapsed(), remaining)
             }
             Letter::Unverified(_) => second_best([Sink::FallbackQueue, Sink::DeadLetterQueue]),
-            Letter::Quarantined { .. } | Letter::Unreadable { .. } => {
+            Letter::Unverifiable { .. } | Letter::Quarantined { .. } | Letter::Unreadable { .. } => {
                 second_best([Sink::DeadLetterQueue, Sink::FallbackQueue])
             }
         };

@@ -42,6 +42,18 @@ pub const KEY: SigningKey = SigningKey {
     secret: "the first secret of these tests",
 };
 
+/// A key that it may be rotated to.
+pub const SECOND_KEY: SigningKey = SigningKey {
+    version_id: "1f1e2d3c-0000-4000-8000-000000000002",
+    secret: "the second secret of these tests",
+};
+
+/// And another one.
+pub const THIRD_KEY: SigningKey = SigningKey {
+    version_id: "2f1e2d3c-0000-4000-8000-000000000003",
+    secret: "the third secret of these tests",
+};
+
 impl SigningKey {
     /// What names it in a token.
     pub fn key_id(&self) -> &'static str {

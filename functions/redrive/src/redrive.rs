@@ -45,7 +45,7 @@ pub enum Disposition {
     Published,
     /// It is in the dead-letter queue, for a person to look at.
     SetAside,
-    /// It wasn't from OctoEverywhere: its token is not valid.
+    /// It wasn't from OctoEverywhere: a key that counts didn't sign its token, or there is none.
     Dropped,
 }
 
@@ -190,8 +190,15 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
                 let registration = claim.registration;
                 Ok(Some(Letter::authentic(Origin { registration, metadata }, callback)))
             }
-            (Verdict::UnknownKey, _) => Err(Delay::Unverified(KeysUnavailable::Waiting)),
-            (Verdict::Forged | Verdict::Authentic, _) => {
+            (Verdict::NoSuchKey, Some(claim)) => {
+                let reason = format!(
+                    "its token was signed with key {}, which doesn't count, or not any more: if it should, have the key count \
+                     again and redrive this message",
+                    claim.token.key_id,
+                );
+                Ok(Some(Letter::Unverifiable { callback, reason }))
+            }
+            (Verdict::Authentic | Verdict::NoSuchKey | Verdict::Forged, _) => {
                 tracing::warn!("dropped a callback that came while there were no keys: its token is not valid");
                 Ok(None)
             }

@@ -2,10 +2,10 @@ use std::cell::RefCell;
 
 use jiff::Timestamp;
 use lambda_runtime::Context;
-use printbell_adapters::key_ring::Versions;
+use printbell_adapters::key_ring::Version;
 use printbell_shared::callback;
 use printbell_shared::callback::key::CallbackKey;
-use printbell_shared::callback::keys::{CallbackKeys, Previous};
+use printbell_shared::callback::keys::Listing;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::metadata::Metadata;
 use printbell_shared::notification::message::{Arrival, Attribute};
@@ -26,11 +26,16 @@ struct Aws {
 }
 
 impl KeySource for &Aws {
-    async fn fetch(&self, _: Versions) -> Result<CallbackKeys, KeysUnavailable> {
+    async fn list(&self) -> Result<Listing, KeysUnavailable> {
         if self.no_keys {
             return Err(KeysUnavailable::Unreachable("down".into()));
         }
-        Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, Previous::None))
+        let versions = [("thekey00", &["AWSCURRENT"][..])];
+        Ok(Listing::new(versions, Timestamp::UNIX_EPOCH).unwrap())
+    }
+
+    async fn key(&self, _: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {
+        Ok(Some(key()))
     }
 }
 
@@ -156,16 +161,28 @@ async fn a_forged_one_is_dropped() {
         .unwrap()
         .replace("p42", "p43")
         .into_bytes();
+    let mut nothing = callback(b"{}");
+    nothing.query.clear();
+    let letters = [forged, nothing].map(Letter::Unverified);
+    assert!(work_off(&aws, &letters).await.is_empty());
+    assert_eq!(aws.delivered.take(), []);
+}
+
+#[tokio::test]
+async fn what_a_key_signed_that_doesn_t_count_is_for_a_person() {
+    let aws = Aws::default();
     let mut unknown = callback(b"{}");
     unknown.query = String::from_utf8(unknown.query)
         .unwrap()
         .replace("thekey00", "another0")
         .into_bytes();
-    let mut nothing = callback(b"{}");
-    nothing.query.clear();
-    let letters = [forged, unknown, nothing].map(Letter::Unverified);
-    assert!(work_off(&aws, &letters).await.is_empty());
-    assert_eq!(aws.delivered.take(), []);
+    assert!(work_off(&aws, &[Letter::Unverified(unknown.clone())]).await.is_empty());
+    let delivered = aws.delivered.take();
+    let [(Sink::DeadLetterQueue, Letter::Unverifiable { callback, reason })] = delivered.as_slice() else {
+        panic!("{delivered:?}")
+    };
+    assert_eq!(*callback, unknown);
+    assert!(reason.contains("key another0"), "{reason}");
 }
 
 #[tokio::test]

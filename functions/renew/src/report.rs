@@ -1,16 +1,13 @@
 //! What a run came to: its answer, and the same as metrics.
 
 use jiff::Timestamp;
+use printbell_adapters::emf::{self, Unit};
 use printbell_shared::registration::protocol::Work;
 use printbell_shared::registration::renewal::{Effect, EpochSeconds, Status};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::pace::Stop;
 use crate::row::RowResult;
-
-/// The namespace of the metrics.
-const NAMESPACE: &str = "Printbell";
 
 /// What a run came to.
 #[derive(Debug, Clone, Serialize)]
@@ -110,30 +107,20 @@ impl Report {
 
     /// The metrics, as a line in CloudWatch's embedded metric format.
     pub(crate) fn to_emf(&self, function: &str, now: Timestamp) -> String {
-        let metric = |name, unit| json!({"Name": name, "Unit": unit});
-        let mut line = json!({
-            "_aws": {
-                "Timestamp": now.as_millisecond(),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": [
-                        metric("due", "Count"),
-                        metric("renewed", "Count"),
-                        metric("temporary", "Count"),
-                        metric("permanent", "Count"),
-                        metric("leftOver", "Count"),
-                        metric("secondsToNearestExpiry", "Seconds"),
-                    ],
-                }],
-            },
-            "FunctionName": function,
-        });
-        if let (Some(line), Ok(serde_json::Value::Object(figures))) = (line.as_object_mut(), serde_json::to_value(self))
-        {
-            // A metric without a value is no metric.
-            line.extend(figures.into_iter().filter(|(_, figure)| !figure.is_null()));
-        }
-        line.to_string()
+        let count = |name| (name, Unit::Count);
+        let metrics = [
+            count("due"),
+            count("renewed"),
+            count("temporary"),
+            count("permanent"),
+            count("leftOver"),
+            ("secondsToNearestExpiry", Unit::Seconds),
+        ];
+        let figures = serde_json::to_value(self).unwrap_or_default();
+        // A metric without a value is no metric.
+        let figures = figures.as_object().into_iter().flatten();
+        let figures = figures.filter(|(_, figure)| !figure.is_null());
+        let figures = figures.map(|(name, figure)| (name.as_str(), figure.clone()));
+        emf::line(function, now, &metrics, figures)
     }
 }

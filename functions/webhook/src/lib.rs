@@ -2,6 +2,7 @@
 //!
 //! - `receiver`: what happens to a callback, and what it is answered.
 //! - `deadline`: how much time there is.
+//! - `unknown_keys`: how many tokens came under keys that don't count, as a metric.
 //! - `config`: what the template sets.
 //!
 //! The rules of the payload, the message, the keys and the sinks are in `printbell-shared`, for redrive follows them too.
@@ -11,5 +12,6 @@
 mod config;
 mod deadline;
 mod receiver;
+mod unknown_keys;
 
 pub use receiver::Receiver;

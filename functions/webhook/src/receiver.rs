@@ -1,5 +1,6 @@
 //! What happens to a callback, and what it is answered.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -27,6 +28,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::deadline::time_left;
+use crate::unknown_keys::UnknownKeys;
+
+/// How long reading the keys may take.
+const KEYS_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long opening a connection may take: longer than a lost packet costs twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -45,6 +50,7 @@ pub struct Receiver<S, W> {
     keys: KeyRing<S>,
     publisher: Publisher<W>,
     connections: Connections,
+    unknown_keys: RefCell<UnknownKeys>,
     clock: Clock,
 }
 
@@ -81,6 +87,7 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
             keys,
             publisher,
             connections: Connections::default(),
+            unknown_keys: RefCell::default(),
             clock,
         }
     }
@@ -109,6 +116,13 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         let accepted = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
         // Nothing may be sent by a process that thaws.
         self.connections.close_abandoned().await;
+        if let Some(line) = self
+            .unknown_keys
+            .borrow_mut()
+            .to_emf(&context.env_config.function_name, now)
+        {
+            println!("{line}");
+        }
         Ok(match accepted {
             Ok(Ok(id)) => HttpResponse::raw_json(200, format!(r#"{{"id":"{id}"}}"#)),
             Ok(Err(refusal)) => HttpResponse::from(&Problem::from(refusal)),
@@ -124,8 +138,13 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         let Some(claim) = query.claim else {
             return Err(Refusal::Unauthorized);
         };
-        if let Ok(Verdict::Forged | Verdict::UnknownKey) = verdict {
-            return Err(Refusal::Unauthorized);
+        match verdict {
+            Ok(Verdict::Authentic) | Err(_) => {}
+            Ok(Verdict::Forged) => return Err(Refusal::Unauthorized),
+            Ok(Verdict::NoSuchKey) => {
+                self.unknown_keys.borrow_mut().count();
+                return Err(Refusal::Unauthorized);
+            }
         }
         let letter = if verdict.is_ok() {
             let Query { metadata, .. } = query;
@@ -146,13 +165,16 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         }
     }
 
-    /// Reading the keys may take half of the time that there is, no more: the rest is for making the callback durable.
+    /// Reading the keys may take a second, and half of the time that there is: the rest is for making the callback durable.
     async fn verify(&self, query: &Query, arrival: &Arrival, deadline: Instant) -> Result<Verdict, KeysUnavailable> {
         let verifying = self
             .keys
             .verify(query.claim.as_ref(), arrival.received, arrival.received);
-        let half = deadline.saturating_duration_since(Instant::now()) / 2;
-        let verdict = timeout(half, verifying).await.unwrap_or(Err(KeysUnavailable::Waiting));
+        let limit = (deadline.saturating_duration_since(Instant::now()) / 2).min(KEYS_LIMIT);
+        let verdict = timeout(limit, verifying).await.unwrap_or_else(|_| {
+            let reason = "no answer in the time that a callback has for it".to_owned();
+            Err(KeysUnavailable::Unreachable(reason))
+        });
         match &verdict {
             Ok(_) | Err(KeysUnavailable::Waiting) => {}
             Err(error) => tracing::warn!(%error, "callbacks are queued unverified"),
@@ -188,10 +210,10 @@ mod tests {
 
     use jiff::Timestamp;
     use lambda_runtime::Context;
-    use printbell_adapters::key_ring::Versions;
+    use printbell_adapters::key_ring::Version;
     use printbell_shared::callback;
     use printbell_shared::callback::key::CallbackKey;
-    use printbell_shared::callback::keys::{CallbackKeys, Previous};
+    use printbell_shared::callback::keys::Listing;
     use printbell_shared::id::RegistrationKey;
     use printbell_shared::metadata::Metadata;
     use printbell_shared::notification::sink::{SendError, Sink};
@@ -205,8 +227,13 @@ mod tests {
     }
 
     impl KeySource for &Buggy {
-        async fn fetch(&self, _: Versions) -> Result<CallbackKeys, KeysUnavailable> {
-            Ok(CallbackKeys::new(key(), Timestamp::UNIX_EPOCH, Previous::None))
+        async fn list(&self) -> Result<Listing, KeysUnavailable> {
+            let versions = [("thekey00", &["AWSCURRENT"][..])];
+            Ok(Listing::new(versions, Timestamp::UNIX_EPOCH).unwrap())
+        }
+
+        async fn key(&self, _: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {
+            Ok(Some(key()))
         }
     }
 

@@ -14,9 +14,12 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
     let behaviour = {
         let mut state = lock(&state);
         let scripted = state.scripts.get_mut(&service).and_then(VecDeque::pop_front);
-        let behaviour = scripted
+        let mut behaviour = scripted
             .or(state.behaviours.get(&service).copied())
             .unwrap_or(Behaviour::Ok);
+        if service == Service::SecretsManager && behaviour == Behaviour::Ok {
+            behaviour = state.secrets.behaviour(&action, &request.body);
+        }
         *state.counts.entry((service, action.clone())).or_default() += 1;
         if !state.forgetful {
             let (action, body) = (action.clone(), request.body.clone());

@@ -1,9 +1,12 @@
-//! Secrets Manager: one secret with its versions and stages.
+//! Secrets Manager: one secret with its versions and their labels.
 
 use serde_json::{Value, json};
 
-use super::{Service, StubResponse};
+use super::{Behaviour, Service, StubResponse};
 use crate::fixtures::SigningKey;
+
+/// When everything about the secret happened, in seconds since 1970.
+const CREATED: f64 = 1_795_000_000.0;
 
 /// A version of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,59 +15,100 @@ pub struct SecretVersion {
     pub id: String,
     /// What it holds.
     pub secret: String,
+    /// Its labels, such as `AWSCURRENT`. Without one it is gone.
+    pub stages: Vec<String>,
+    /// How the service behaves when this one is read, if it behaves well otherwise.
+    pub behaviour: Behaviour,
 }
 
 /// The secret: whatever name it is asked for by.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    /// Stage `AWSCURRENT`.
-    pub current: Option<SecretVersion>,
-    /// Stage `AWSPREVIOUS`.
-    pub previous: Option<SecretVersion>,
+    /// Its versions, the oldest first.
+    pub versions: Vec<SecretVersion>,
 }
 
 impl Secrets {
     /// Makes this the current version, and the one that was it the previous one.
     pub fn rotate(&mut self, key: &SigningKey) {
-        self.previous = self.current.replace(SecretVersion {
+        for version in &mut self.versions {
+            version.stages.retain(|stage| stage != "AWSPREVIOUS");
+            let current = version.stages.iter_mut().find(|stage| *stage == "AWSCURRENT");
+            if let Some(stage) = current {
+                "AWSPREVIOUS".clone_into(stage);
+            }
+        }
+        self.versions.retain(|version| !version.stages.is_empty());
+        self.versions.push(SecretVersion {
             id: key.version_id.to_owned(),
             secret: key.secret.to_owned(),
+            stages: vec!["AWSCURRENT".to_owned()],
+            behaviour: Behaviour::Ok,
         });
+    }
+
+    /// From now on, reading this version meets this behaviour.
+    ///
+    /// # Panics
+    /// When there is none of this id.
+    #[expect(clippy::expect_used, reason = "for tests, which have to be told")]
+    pub fn set(&mut self, key: &SigningKey, behaviour: Behaviour) {
+        let version = self.versions.iter_mut().find(|version| version.id == key.version_id);
+        version.expect("a version of this id").behaviour = behaviour;
+    }
+
+    /// How the service behaves to a request.
+    pub(super) fn behaviour(&self, action: &str, body: &[u8]) -> Behaviour {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let version = (action == "GetSecretValue").then(|| self.find(&request)).flatten();
+        version.map_or(Behaviour::Ok, |version| version.behaviour)
+    }
+
+    fn find(&self, request: &Value) -> Option<&SecretVersion> {
+        let (id, stage) = (request["VersionId"].as_str(), request["VersionStage"].as_str());
+        let stage = stage.or_else(|| id.is_none().then_some("AWSCURRENT"));
+        self.versions.iter().find(|version| {
+            id.is_none_or(|id| version.id == id)
+                && stage.is_none_or(|stage| version.stages.iter().any(|other| other == stage))
+        })
     }
 }
 
 pub(super) fn work(secrets: &Secrets, action: &str, body: &[u8]) -> StubResponse {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
-    if action != "GetSecretValue" {
-        return StubResponse::error(
+    match action {
+        "DescribeSecret" if !secrets.versions.is_empty() => {
+            let stages = |version: &SecretVersion| (version.id.clone(), json!(version.stages));
+            let stages: serde_json::Map<_, _> = secrets.versions.iter().map(stages).collect();
+            StubResponse::json(&json!({
+                "ARN": request["SecretId"],
+                "Name": "callback-key",
+                "CreatedDate": CREATED,
+                "LastChangedDate": CREATED,
+                "VersionIdsToStages": stages,
+            }))
+        }
+        "GetSecretValue" => match secrets.find(&request) {
+            Some(version) => StubResponse::json(&json!({
+                "ARN": request["SecretId"],
+                "Name": "callback-key",
+                "CreatedDate": CREATED,
+                "VersionId": version.id,
+                "SecretString": version.secret,
+                "VersionStages": version.stages,
+            })),
+            None => not_found("Secrets Manager can't find the specified secret value."),
+        },
+        "DescribeSecret" => not_found("Secrets Manager can't find the specified secret."),
+        _ => StubResponse::error(
             Service::SecretsManager,
             400,
             "UnknownOperationException",
             "the stub only reads",
-        );
-    }
-    let staged = [(&secrets.current, "AWSCURRENT"), (&secrets.previous, "AWSPREVIOUS")];
-    let mut staged = staged
-        .into_iter()
-        .filter_map(|(version, stage)| Some((version.as_ref()?, stage)));
-    let version = match (request["VersionId"].as_str(), request["VersionStage"].as_str()) {
-        (Some(id), _) => staged.find(|(version, _)| version.id == id),
-        (None, stage) => staged.find(|(_, other)| *other == stage.unwrap_or("AWSCURRENT")),
-    };
-    match version {
-        Some((version, stage)) => StubResponse::json(&json!({
-            "ARN": request["SecretId"],
-            "Name": "callback-key",
-            "CreatedDate": 1_795_000_000.0,
-            "VersionId": version.id,
-            "SecretString": version.secret,
-            "VersionStages": [stage],
-        })),
-        None => StubResponse::error(
-            Service::SecretsManager,
-            400,
-            "ResourceNotFoundException",
-            "Secrets Manager can't find the specified secret value for staging label.",
         ),
     }
+}
+
+fn not_found(message: &str) -> StubResponse {
+    StubResponse::error(Service::SecretsManager, 400, "ResourceNotFoundException", message)
 }

@@ -1,7 +1,10 @@
 //! What the stub keeps, as a client sees it.
 
+use serde_json::{Value, json};
+
 use super::{Behaviour, Service, StubAws};
 use crate::aws::http_client;
+use crate::fixtures::{KEY, SECOND_KEY, THIRD_KEY};
 
 #[tokio::test]
 async fn sns_keeps_what_it_accepts_and_only_that() {
@@ -30,4 +33,55 @@ async fn sns_keeps_what_it_accepts_and_only_that() {
         ("String".to_owned(), "info".to_owned())
     );
     assert_eq!(aws.count(Service::Sns, "Publish"), 5);
+}
+
+#[tokio::test]
+async fn a_secret_s_versions_are_listed_with_their_labels_and_read_one_by_one() {
+    let aws = StubAws::start().await.unwrap();
+    let ask = async |action: &str, request: Value| {
+        let request = http_client()
+            .post(aws.url())
+            .header("x-amz-target", format!("secretsmanager.{action}"))
+            .json(&request);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    assert_eq!(
+        ask("DescribeSecret", json!({"SecretId": "x"})).await.0,
+        400,
+        "there is none"
+    );
+    for key in [KEY, SECOND_KEY, THIRD_KEY] {
+        aws.secrets(|secrets| secrets.rotate(&key));
+    }
+    let (_, listing) = ask("DescribeSecret", json!({"SecretId": "x"})).await;
+    let expected = json!({SECOND_KEY.version_id: ["AWSPREVIOUS"], THIRD_KEY.version_id: ["AWSCURRENT"]});
+    assert_eq!(listing["VersionIdsToStages"], expected);
+    let table = [
+        (json!({}), Some(THIRD_KEY)),
+        (json!({"VersionStage": "AWSPREVIOUS"}), Some(SECOND_KEY)),
+        (json!({"VersionId": SECOND_KEY.version_id}), Some(SECOND_KEY)),
+        (
+            json!({"VersionId": SECOND_KEY.version_id, "VersionStage": "AWSCURRENT"}),
+            None,
+        ),
+        (json!({"VersionId": KEY.version_id}), None),
+    ];
+    for (request, expected) in table {
+        let (status, version) = ask("GetSecretValue", request.clone()).await;
+        assert_eq!(status == 200, expected.is_some(), "{request}");
+        assert_eq!(
+            version["SecretString"].as_str(),
+            expected.map(|key| key.secret),
+            "{request}"
+        );
+    }
+    aws.secrets(|secrets| secrets.set(&SECOND_KEY, Behaviour::Status500));
+    assert_eq!(
+        ask("GetSecretValue", json!({"VersionId": SECOND_KEY.version_id}))
+            .await
+            .0,
+        500
+    );
+    assert_eq!(ask("GetSecretValue", json!({})).await.0, 200);
 }

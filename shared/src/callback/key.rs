@@ -11,10 +11,33 @@ use crate::id::RegistrationKey;
 /// How many characters of a secret version's id name the key in a token.
 pub const KEY_ID_LENGTH: usize = 8;
 
+/// The id of a version of the callback secret; Secrets Manager has them of 32 to 64 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name by which a token says that it was signed with this version's key. Others may begin like it.
+    pub fn key_id(&self) -> &str {
+        let end = self.0.char_indices().nth(KEY_ID_LENGTH);
+        end.map_or(&self.0, |(end, _)| &self.0[..end])
+    }
+}
+
+impl From<&str> for VersionId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
 /// A signing key: one version of the callback secret.
 #[derive(Clone)]
 pub struct CallbackKey {
-    id: String,
+    version: VersionId,
     /// HMAC-SHA256 with the key already absorbed.
     mac: Hmac<Sha256>,
 }
@@ -24,14 +47,19 @@ impl CallbackKey {
     pub fn new(version_id: &str, secret: &SecretString) -> Self {
         let mac = Hmac::new_from_slice(secret.expose_secret().as_bytes());
         Self {
-            id: version_id.chars().take(KEY_ID_LENGTH).collect(),
+            version: version_id.into(),
             mac: mac.unwrap_or_else(|_| unreachable!("HMAC takes a key of any length")),
         }
     }
 
+    /// Which version of the secret it is.
+    pub fn version(&self) -> &VersionId {
+        &self.version
+    }
+
     /// The name by which a token says that it was signed with this key.
     pub fn id(&self) -> &str {
-        &self.id
+        self.version.key_id()
     }
 
     /// The token that speaks for `registration`.
@@ -42,7 +70,7 @@ impl CallbackKey {
             .chain_update(registration.to_bytes())
             .finalize()
             .into_bytes();
-        SecretString::from(format!("{}.{}", self.id, URL_SAFE_NO_PAD.encode(mac)))
+        SecretString::from(format!("{}.{}", self.id(), URL_SAFE_NO_PAD.encode(mac)))
     }
 
     /// Whether `signature`, the decoded second half of a token, is this key's for `registration`. Takes the same time for

@@ -37,7 +37,7 @@ pub struct Claim {
 /// A callback token, well-formed and unproven: `{key id}.{base64url of the signature}`.
 #[derive(Clone)]
 pub struct Token {
-    /// Which key it says it was signed with.
+    /// Which key it says it was signed with: the beginning of a version's id, all ASCII and nothing that needs care in a log.
     pub key_id: String,
     /// The signature that it shows.
     pub signature: [u8; SIGNATURE_LENGTH],
@@ -55,7 +55,8 @@ impl Token {
     fn read(text: &str) -> Option<Self> {
         let (key_id, signature) = text.rsplit_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?.try_into().ok()?;
-        (1..=KEY_ID_LENGTH).contains(&key_id.chars().count()).then(|| Self {
+        let is_key_id = key_id.len() == KEY_ID_LENGTH && key_id.bytes().all(|byte| byte.is_ascii_graphic());
+        is_key_id.then(|| Self {
             key_id: key_id.to_owned(),
             signature,
         })
@@ -188,6 +189,8 @@ mod tests {
             "tenantid=a&printerRef=b&callbackToken=TOKEN",
             "tenantId=a&printerRef=b&callbackToken=TOKEN=",
             "tenantId=a&printerRef=b&callbackToken=0123456789.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "tenantId=a&printerRef=b&callbackToken=0123456.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "tenantId=a&printerRef=b&callbackToken=0123456%00.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             "tenantId=a&printerRef=b&callbackToken=01234567.AAAA",
             "tenantId=a&printerRef=b&callbackToken=01234567",
             "tenantId=a&printerRef=b&callbackToken=.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

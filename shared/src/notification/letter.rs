@@ -5,7 +5,7 @@
 //! | `printbell` | body | what redrive does |
 //! |---|---|---|
 //! | `notification` | the finished event; its attributes are the queue message's too | publishes it |
-//! | `unverified` | JSON: a callback that came while there were no keys, token and all | authenticates it, then as for a new one |
+//! | `unverified` | JSON: a callback that came while there were no keys, token and all; in the dead-letter queue with the reason | authenticates it, then as for a new one |
 //! | `quarantined` | JSON: an authentic callback that can't be published, and the reason | tries to read it again |
 //! | `unreadable` | a queue message that is none of these, as it was | puts it back into the dead-letter queue |
 //!
@@ -41,6 +41,14 @@ pub enum Letter {
     Notification(Message),
     /// A callback that could not be authenticated yet.
     Unverified(Callback),
+    /// A callback that can't be authenticated any more: one for a person to look at. It waits as what it was, so that it is
+    /// authenticated again after a redrive of the dead-letter queue.
+    Unverifiable {
+        /// The callback, token and all.
+        callback: Callback,
+        /// Why it can't be authenticated.
+        reason: String,
+    },
     /// An authentic callback that can't be published: one for a person to look at.
     Quarantined {
         /// Who it is for.
@@ -105,7 +113,7 @@ impl Letter {
         match self {
             Self::Notification(message) => message.id.clone(),
             Self::Quarantined { origin, callback, .. } => later(&origin.registration, callback),
-            Self::Unverified(callback) => Query::read(&callback.query)
+            Self::Unverified(callback) | Self::Unverifiable { callback, .. } => Query::read(&callback.query)
                 .claim
                 .map(|claim| later(&claim.registration, callback))
                 .unwrap_or_default(),
@@ -124,6 +132,10 @@ impl Letter {
             Self::Unverified(callback) => (
                 wire::unverified(callback).into(),
                 explained(Vec::new(), "unverified", UNVERIFIED),
+            ),
+            Self::Unverifiable { callback, reason } => (
+                wire::unverified(callback).into(),
+                explained(Vec::new(), "unverified", reason),
             ),
             Self::Quarantined {
                 origin,

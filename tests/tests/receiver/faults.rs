@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
-use printbell_harness::fixtures::{FALLBACK_QUEUE, KEY, TOPIC};
+use printbell_harness::fixtures::{FALLBACK_QUEUE, KEY, SECOND_KEY, TOPIC};
 use printbell_harness::runtime_api::HttpResponse;
 use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service};
 use printbell_harness::{http_event, queue_event};
@@ -25,8 +25,13 @@ const FAULTS: [(&str, Behaviour, Option<u64>); 8] = [
     ("lost", Behaviour::LostAnswer, None),
 ];
 
-/// How it is with the keys: whether the process has them when the callback comes, and what Secrets Manager does then.
-const KEYS: [(&str, Behaviour); 2] = [("warm", Behaviour::Ok), ("hanging", Behaviour::Hang)];
+/// How it is with the keys: whether the process has the one that counts when the callback comes, and what Secrets Manager does
+/// then. *Cut short*: since a rotation that one is the previous one, and it alone can't be read.
+const KEYS: [(&str, Behaviour); 3] = [
+    ("warm", Behaviour::Ok),
+    ("hanging", Behaviour::Hang),
+    ("cut short", Behaviour::Ok),
+];
 
 /// How long ago the callback reached the door when the process gets it, in seconds.
 const LATE: [u64; 2] = [0, 2];
@@ -54,6 +59,12 @@ struct Cell {
 async fn run(sns: Fault, sqs: Fault, keys: (&'static str, Behaviour), late: u64, n: usize) -> Cell {
     let aws = aws().await;
     aws.set(Service::SecretsManager, keys.1);
+    if keys.0 == "cut short" {
+        aws.secrets(|secrets| {
+            secrets.rotate(&SECOND_KEY);
+            secrets.set(&KEY, Behaviour::Hang);
+        });
+    }
     let function = receiver(&aws).await;
     aws.set(Service::Sns, sns.1);
     aws.set(Service::Sqs, sqs.1);

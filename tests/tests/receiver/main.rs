@@ -7,6 +7,7 @@ mod faults;
 mod forms;
 mod freeze;
 mod fuzz;
+mod keys;
 mod odd_input;
 mod redrive;
 mod rotation;

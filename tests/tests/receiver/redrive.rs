@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY};
+use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, KEY, SECOND_KEY, THIRD_KEY};
 use printbell_harness::queue_event;
 use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service, ServiceCall, StubAws};
 use serde_json::Value;
@@ -120,6 +120,28 @@ async fn what_is_too_long_to_be_published_is_kept() {
             assert!(kept(letter) == expected, "{length}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_was_signed_under_a_key_retired_since_waits_for_a_person() {
+    let waiting = queued_while(Service::SecretsManager, &KEY.query(), r#"{"EventType":2}"#).await;
+    let aws = aws().await;
+    let counting = aws.secrets(|secrets| secrets.clone());
+    for key in [SECOND_KEY, THIRD_KEY] {
+        aws.secrets(|secrets| secrets.rotate(&key));
+    }
+    assert!(redrive(&aws, &waiting, 1).await.is_empty());
+    let (published, set_aside) = aws.drain();
+    assert!(published.is_empty());
+    assert_eq!(set_aside.len(), 1);
+    assert_eq!(set_aside[0].queue, DEAD_LETTER_QUEUE);
+    assert_eq!(set_aside[0].body, waiting[0].body);
+    let reason = &set_aside[0].attributes["reason"].1;
+    assert!(reason.contains(KEY.key_id()), "{reason}");
+    // Somebody makes the key count again, and redrives the dead-letter queue.
+    aws.secrets(|secrets| *secrets = counting);
+    assert!(redrive(&aws, &set_aside, 1).await.is_empty());
+    assert_eq!(aws.drain().0.len(), 1);
 }
 
 #[tokio::test]

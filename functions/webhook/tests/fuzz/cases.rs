@@ -16,15 +16,13 @@ fn text(regex: &str) -> RegexGeneratorStrategy<String> {
     string_regex(regex).unwrap()
 }
 
+/// The versions of the signing keys.
+pub const VERSIONS: [&str; 3] = ["key-0---", "key-1---", "key-2---"];
+
 /// A signing key; 0 and 1 are good ones.
 pub fn key(n: u8) -> CallbackKey {
     static KEYS: LazyLock<[CallbackKey; 3]> = LazyLock::new(|| {
-        [0, 1, 2].map(|n| {
-            CallbackKey::new(
-                &format!("key-{n}---"),
-                &SecretString::from(format!("the secret of key {n}")),
-            )
-        })
+        [0, 1, 2].map(|n| CallbackKey::new(VERSIONS[n], &SecretString::from(format!("the secret of key {n}"))))
     });
     KEYS[usize::from(n)].clone()
 }

@@ -12,13 +12,14 @@ mod cases;
 use std::cell::RefCell;
 use std::time::SystemTime;
 
-use cases::{Case, case, key, token};
+use cases::{Case, VERSIONS, case, key, token};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use printbell_adapters::clock::{Clock, machine_now};
-use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable, Versions};
+use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable, Version};
 use printbell_adapters::publisher::{Publisher, Sinks};
-use printbell_shared::callback::keys::{CallbackKeys, Previous};
+use printbell_shared::callback::key::CallbackKey;
+use printbell_shared::callback::keys::Listing;
 use printbell_shared::notification::letter::Letter;
 use printbell_shared::notification::letter::body::Body;
 use printbell_shared::notification::sink::{SendError, Sink};
@@ -44,9 +45,26 @@ impl Sinks for &Memory {
 }
 
 impl KeySource for &Memory {
-    async fn fetch(&self, _: Versions) -> Result<CallbackKeys, KeysUnavailable> {
+    async fn list(&self) -> Result<Listing, KeysUnavailable> {
+        self.read(Listing::new(
+            [(VERSIONS[0], &["AWSCURRENT"][..]), (VERSIONS[1], &["AWSPREVIOUS"])],
+            Timestamp::UNIX_EPOCH,
+        ))
+        .map(Option::unwrap)
+    }
+
+    async fn key(&self, version: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {
+        self.read(Some(match version {
+            Version::Id(id) if id.as_str() == VERSIONS[1] => key(1),
+            _ => key(0),
+        }))
+    }
+}
+
+impl Memory {
+    fn read<T>(&self, value: T) -> Result<T, KeysUnavailable> {
         if self.has_keys {
-            Ok(CallbackKeys::new(key(0), Timestamp::UNIX_EPOCH, Previous::Key(key(1))))
+            Ok(value)
         } else {
             Err(KeysUnavailable::Unreachable("down".into()))
         }

@@ -63,6 +63,23 @@ fn a_finished_notification_waits_as_it_is() {
 }
 
 #[test]
+fn what_cant_be_authenticated_any_more_says_why_and_may_be_tried_again() {
+    let callback = callback(b"tenantId=a&callbackToken=x", b"{}");
+    let (body, attributes) = waits(&Letter::Unverifiable {
+        callback: callback.clone(),
+        reason: "why".to_owned(),
+    });
+    let unverified = Letter::Unverified(callback);
+    assert_eq!(body, waits(&unverified).0);
+    let expected = [
+        Attribute::string("printbell", "unverified"),
+        Attribute::string("reason", "why"),
+    ];
+    assert_eq!(attributes, expected);
+    assert!(Letter::from_queue(body, attributes) == unverified);
+}
+
+#[test]
 fn the_quarantine_says_why_and_shows_what() {
     let letter = Letter::authentic(origin(), callback(b"callbackToken=s3cret", b"[1, 2]"));
     insta::assert_snapshot!(waits(&letter).0);
