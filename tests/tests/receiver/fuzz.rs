@@ -9,6 +9,7 @@ use printbell_harness::runtime_api::Completion;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde::Deserialize as _;
 use serde_json::value::RawValue;
 
 use crate::stage::{aws, receiver};
@@ -65,8 +66,8 @@ async fn no_event_ends_the_process_or_gets_published_without_a_token() {
     let (mut statuses, mut malformed) = ([0; 2], 0);
     while statuses.iter().sum::<usize>() < CASES {
         let event = strategy.new_tree(&mut runner).unwrap().current();
-        // Lambda's events are JSON.
-        let is_event = serde_json::from_str::<&RawValue>(&event).is_ok();
+        // Lambda's events are JSON. (What follows the first value, the runtime doesn't look at.)
+        let is_event = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(&event)).is_ok();
         let call = function.call(event.clone()).await;
         let (published, queued) = aws.drain();
         if !is_event {
