@@ -207,5 +207,4 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
 }
 
 #[cfg(test)]
-#[path = "redrive_tests.rs"]
 mod tests;

@@ -160,5 +160,4 @@ fn attributes(origin: &Origin, payload: &Payload<'_>, event: &str) -> Vec<Attrib
 }
 
 #[cfg(test)]
-#[path = "message_tests.rs"]
 mod tests;

@@ -120,11 +120,11 @@ impl<'a> Payload<'a> {
         match name.as_deref() {
             Some(SECRET_KEY) => return,
             Some("EventType") => self.event_type = json::whole_number(value).map(EventType),
-            Some("PrinterId") => self.printer_id = id(value).filter(can_be_attribute),
+            Some("PrinterId") => self.printer_id = id(value).filter(|id| can_be_attribute(id)),
             Some("PrintId") => {
                 let id = id(value);
                 self.is_of_print = id.is_some();
-                self.print_id = id.filter(can_be_attribute);
+                self.print_id = id.filter(|id| can_be_attribute(id));
             }
             Some("DurationSec") => self.has_duration = json::number(value).is_some_and(|seconds| seconds > 0.0),
             Some("Error") => self.error = Cause::read(value),
@@ -158,7 +158,7 @@ fn id(written: &str) -> Option<Cow<'_, str>> {
 
 /// Whether an id can go into the attributes of an event: it has a reasonable length, and no characters that CloudEvents or
 /// XML forbid.
-fn can_be_attribute(id: &Cow<'_, str>) -> bool {
+fn can_be_attribute(id: &str) -> bool {
     let usable = |c: char| !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}');
     id.len() <= MAX_ID_LENGTH && id.chars().all(usable)
 }
