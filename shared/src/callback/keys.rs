@@ -1,6 +1,6 @@
 //! The keys that sign callback tokens, as far as one process knows them: versions of one Secrets Manager secret.
 //!
-//! A version *counts* while it bears one of the [`COUNTING`] labels. A rotation is a new version of the secret and nothing
+//! A version *counts* while it bears one of the `COUNTING` labels. A rotation is a new version of the secret and nothing
 //! else: receivers learn of it when they meet a key id that they don't know, and renewals carry the new key out.
 //!
 //! # What can be told, and when
