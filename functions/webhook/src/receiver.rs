@@ -119,7 +119,7 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         if let Some(line) = self
             .unknown_keys
             .borrow_mut()
-            .to_emf(&context.env_config.function_name, now)
+            .take_line(&context.env_config.function_name, now)
         {
             println!("{line}");
         }

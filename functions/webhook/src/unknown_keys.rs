@@ -26,7 +26,7 @@ impl UnknownKeys {
     }
 
     /// The metric, as a line in CloudWatch's embedded metric format, if there is something to tell and it is time to.
-    pub(crate) fn to_emf(&mut self, function: &str, now: Timestamp) -> Option<String> {
+    pub(crate) fn take_line(&mut self, function: &str, now: Timestamp) -> Option<String> {
         let is_early = |last| now.duration_since(last) < PAUSE;
         if self.count == 0 || self.last_line.is_some_and(is_early) {
             return None;
@@ -50,7 +50,7 @@ mod tests {
             if millisecond < 6_000 {
                 keys.count();
             }
-            if let Some(line) = keys.to_emf("the-function", at(millisecond)) {
+            if let Some(line) = keys.take_line("the-function", at(millisecond)) {
                 let line: serde_json::Value = serde_json::from_str(&line).unwrap();
                 assert_eq!(line["FunctionName"], "the-function");
                 told.push((millisecond, line[METRIC].as_u64().unwrap()));
