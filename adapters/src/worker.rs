@@ -13,7 +13,7 @@ use printbell_shared::notification::message::Message;
 use printbell_shared::notification::sink::SendError;
 use printbell_shared::registration::Registration;
 use printbell_shared::registration::protocol::{Conclusion, Errand, Step, Task, Turn, Write};
-use printbell_shared::registration::renewal::{Call, CallKind, StatusChange};
+use printbell_shared::registration::renewal::{Call, CallKind, Cycle, StatusChange};
 use printbell_shared::registration::service_response::ServiceResponse;
 use printbell_shared::registration::wish::Wish;
 use thiserror::Error;
@@ -42,6 +42,8 @@ pub struct Worker {
     pub keys: Arc<KeyRing<CallbackSecret>>,
     /// What callback URLs begin with.
     pub public_url: String,
+    /// How often each registration is renewed.
+    pub cycle: Cycle,
     /// What time it is.
     pub clock: Clock,
     /// When the invocation ends, by that clock.
@@ -113,7 +115,7 @@ impl Worker {
         row: Option<Arc<Registration>>,
         pace: &impl Pace,
     ) -> Result<Conclusion, Interruption> {
-        let mut task = Task::new(key.clone(), errand, row);
+        let mut task = Task::new(key.clone(), self.cycle, errand, row);
         let conclusion = self.carry_out(&mut task, pace).await;
         conclusion.map_err(|error| Interruption {
             error,

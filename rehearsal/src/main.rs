@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use printbell_rehearsal::chart;
 use printbell_rehearsal::simulation::{Event, Report, Scenario, Simulation};
+use printbell_shared::registration::renewal::Cycle;
 
 /// Simulates the renewals of a fleet through the rules that Printbell runs on, and fails if a registration lapses or is revoked,
 /// or if the load stays uneven.
@@ -22,6 +23,9 @@ struct Options {
     /// For how many days.
     #[arg(long, default_value_t = 730)]
     days: u32,
+    /// How often each registration is renewed, in days: 7 to 120.
+    #[arg(long, value_name = "DAYS", default_value = "120")]
+    cycle_days: Cycle,
     /// The most calls that renew starts in a second [default: 20, or printers ÷ 2,500,000 if that is more].
     #[arg(long, value_name = "CALLS")]
     calls_per_second: Option<f64>,
@@ -44,6 +48,7 @@ fn main() -> Result<ExitCode> {
     let scenario = Scenario {
         printers: options.printers,
         days: options.days,
+        cycle: options.cycle_days,
         calls_per_second: options
             .calls_per_second
             .unwrap_or_else(|| Scenario::rate_cap(options.printers)),
@@ -88,11 +93,14 @@ fn print(report: &Report) {
     let Scenario {
         printers,
         days,
+        cycle,
         calls_per_second,
         events,
     } = &report.scenario;
     let days_of = |duration: jiff::SignedDuration| duration.as_secs_f64() / 86_400.0;
-    println!("registrations           {printers}, for {days} days, at most {calls_per_second} calls a second");
+    println!(
+        "registrations           {printers}, every {cycle} days, for {days} days, at most {calls_per_second} calls a second"
+    );
     println!(
         "calls                   {}, {} of them failed",
         report.calls(),

@@ -14,7 +14,9 @@ pub use report::{Hour, Report};
 
 use jiff::SignedDuration;
 use printbell_shared::id::{PrinterRef, RegistrationKey, TenantId};
-use printbell_shared::registration::renewal::{Change, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement};
+use printbell_shared::registration::renewal::{
+    Change, Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement, Slot,
+};
 
 use event::World;
 use fleet::{Fleet, Row};
@@ -32,6 +34,8 @@ pub struct Scenario {
     pub printers: u32,
     /// For how many days.
     pub days: u32,
+    /// How often each registration is renewed.
+    pub cycle: Cycle,
     /// The most calls that renew starts in a second.
     pub calls_per_second: f64,
     /// What happens to OctoEverywhere.
@@ -111,7 +115,11 @@ impl Simulation {
             }
             row.held_until = Some(now + LIFETIME);
         }
-        match row.renewal.settle(row.key, &call, &response.class, now) {
+        let slot = Slot {
+            key: row.key,
+            cycle: self.scenario.cycle,
+        };
+        match row.renewal.settle(slot, &call, &response.class, now) {
             Settlement::Write(renewal, effect) => {
                 row.renewal = match renewal.status_change {
                     Some(_) => renewal.published(call.lease, now).unwrap_or(renewal),

@@ -1,13 +1,18 @@
 //! Small fleets in virtual time.
 
 use printbell_rehearsal::simulation::{Event, Report, Scenario, Simulation};
-use printbell_shared::registration::renewal::CYCLE;
+use printbell_shared::registration::renewal::Cycle;
+
+fn cycle() -> Cycle {
+    Cycle::from_days(120).unwrap_or_else(|error| panic!("{error}"))
+}
 
 fn fleet(printers: u32, days: u32, events: &[&str]) -> Scenario {
     let event = |event: &&str| event.parse().unwrap_or_else(|error| panic!("{error}"));
     Scenario {
         printers,
         days,
+        cycle: cycle(),
         calls_per_second: Scenario::rate_cap(printers),
         events: events.iter().map(event).collect(),
     }
@@ -15,7 +20,7 @@ fn fleet(printers: u32, days: u32, events: &[&str]) -> Scenario {
 
 /// The calls a second that a fleet needs on average.
 fn mean(printers: u32) -> f64 {
-    f64::from(printers) / CYCLE.as_secs_f64()
+    f64::from(printers) / cycle().length().as_secs_f64()
 }
 
 fn simulate(scenario: Scenario) -> Report {

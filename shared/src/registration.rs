@@ -20,7 +20,7 @@ pub mod wish;
 use jiff::Timestamp;
 
 use crate::id::RegistrationKey;
-use renewal::{Call, Change, Effect, EpochSeconds, KeyHash, Renewal, Settlement};
+use renewal::{Call, Change, Cycle, Effect, EpochSeconds, KeyHash, Renewal, Settlement, Slot};
 use service_response::ServiceResponse;
 use wish::Wish;
 
@@ -120,10 +120,12 @@ impl Registration {
     }
 
     /// What to write after a call. See [`Renewal::settle`].
-    pub fn settle(&self, call: &Call, response: &ServiceResponse, now: Timestamp) -> Settlement<Self> {
-        let settlement = self
-            .renewal
-            .settle(KeyHash::from(&self.key), call, &response.class, now.into());
+    pub fn settle(&self, cycle: Cycle, call: &Call, response: &ServiceResponse, now: Timestamp) -> Settlement<Self> {
+        let slot = Slot {
+            key: KeyHash::from(&self.key),
+            cycle,
+        };
+        let settlement = self.renewal.settle(slot, call, &response.class, now.into());
         settlement.map(|renewal, effect| match effect {
             Effect::Renewed => Self {
                 previous: None,

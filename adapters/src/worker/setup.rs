@@ -8,6 +8,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use printbell_shared::registration::protocol::WRITE_TIMEOUT;
+use printbell_shared::registration::renewal::Cycle;
 use thiserror::Error;
 
 use super::Worker;
@@ -36,6 +37,7 @@ pub struct Settings {
     secret: String,
     octoeverywhere: ServiceUrl,
     public: PublicUrl,
+    cycle: Cycle,
     /// What time it is.
     pub clock: Clock,
 }
@@ -76,7 +78,8 @@ impl FromStr for PublicUrl {
 }
 
 impl Settings {
-    /// Reads `TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL` and `PUBLIC_URL`.
+    /// Reads `TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL`, `PUBLIC_URL` and
+    /// `RENEWAL_CYCLE_DAYS`.
     pub fn read(environment: &Environment<'_>) -> Self {
         for name in ["OCTOEVERYWHERE_URL", "PUBLIC_URL"] {
             environment.required(name);
@@ -87,6 +90,7 @@ impl Settings {
             secret: environment.required("CALLBACK_SECRET_ARN"),
             octoeverywhere: environment.optional("OCTOEVERYWHERE_URL", ServiceUrl::default()),
             public: environment.optional("PUBLIC_URL", PublicUrl::default()),
+            cycle: environment.optional("RENEWAL_CYCLE_DAYS", Cycle::DEFAULT),
             clock: environment.clock(),
         }
     }
@@ -132,6 +136,7 @@ impl Setup {
             topic,
             octoeverywhere,
             public,
+            cycle,
             clock,
             ..
         } = &self.settings;
@@ -144,6 +149,7 @@ impl Setup {
             },
             keys: Arc::clone(&self.keys),
             public_url: public.0.clone(),
+            cycle: *cycle,
             clock: *clock,
             deadline: clock.shift(end_of_invocation(deadline_ms, machine_now())),
         })

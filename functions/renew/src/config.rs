@@ -42,6 +42,7 @@ mod tests {
                 "CALLBACK_SECRET_ARN" => "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
                 "OCTOEVERYWHERE_URL" => "https://octoeverywhere.com",
                 "PUBLIC_URL" => "https://bell.example.com",
+                "RENEWAL_CYCLE_DAYS" => "30",
                 "MAX_CALLS_IN_FLIGHT" => "32",
                 "MAX_CALLS_PER_SECOND" => "20",
                 _ => return None,
@@ -52,6 +53,7 @@ mod tests {
         let wrong = |name: &str| match name {
             "OCTOEVERYWHERE_URL" => Some("octoeverywhere.com".to_owned()),
             "PUBLIC_URL" => Some("http://bell.example.com".to_owned()),
+            "RENEWAL_CYCLE_DAYS" => Some("121".to_owned()),
             "MAX_CALLS_IN_FLIGHT" => Some("0".to_owned()),
             "TABLE_NAME" => None,
             name => template(name),
@@ -63,6 +65,7 @@ mod tests {
                 "TABLE_NAME is missing",
                 "OCTOEVERYWHERE_URL is not valid: it must be an http(s):// URL without a query",
                 "PUBLIC_URL is not valid: it must be an https:// URL without a query",
+                "RENEWAL_CYCLE_DAYS is not valid: it must be a whole number of days from 7 to 120",
                 "MAX_CALLS_IN_FLIGHT is not valid: number would be zero for non-zero type",
             ]
         );

@@ -1,7 +1,7 @@
 //! What was seen, and whether it is what Printbell promises.
 
 use jiff::SignedDuration;
-use printbell_shared::registration::renewal::{CYCLE, EpochSeconds};
+use printbell_shared::registration::renewal::EpochSeconds;
 use printbell_shared::registration::service_response::ResponseClass;
 
 use super::event::Response;
@@ -79,7 +79,7 @@ impl Report {
 
     /// The calls an hour that the fleet needs: each registration once a cycle.
     pub fn mean(&self) -> f64 {
-        f64::from(self.scenario.printers) / (CYCLE.as_secs() as f64 / 3600.0)
+        f64::from(self.scenario.printers) / (self.scenario.cycle.length().as_secs() as f64 / 3600.0)
     }
 
     /// What an hour may have once it is quiet again: 1.1 × the mean. A fleet under ten million shows the grain of its hash,
@@ -92,10 +92,11 @@ impl Report {
     /// The hours in which an event may still be felt, from its beginning to one cycle after its end, as hours since the start.
     fn disturbances(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
         let hours = |duration: SignedDuration| duration.as_hours() as usize;
+        let cycle = self.scenario.cycle.length();
         self.scenario
             .events
             .iter()
-            .map(move |event| hours(event.from)..hours(event.from + event.lasts + CYCLE))
+            .map(move |event| hours(event.from)..hours(event.from + event.lasts + cycle))
     }
 
     /// The busiest hour outside every disturbance.

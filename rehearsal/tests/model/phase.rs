@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use printbell_shared::registration::Registration;
 use printbell_shared::registration::protocol::{Errand, Task, WishUpdate};
-use printbell_shared::registration::renewal::Call;
+use printbell_shared::registration::renewal::{Call, Cycle};
 
 use crate::table;
 
@@ -40,7 +40,7 @@ impl Role {
             }
             Self::Delete => Errand::Delete,
         };
-        Task::new(table::key(), errand, row)
+        Task::new(table::key(), Cycle::DEFAULT, errand, row)
     }
 }
 

@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::Registration;
-use super::renewal::{Call, Change, Effect, Settlement, Status, StatusChange};
+use super::renewal::{Call, Change, Cycle, Effect, Settlement, Status, StatusChange};
 use super::service_response::{ResponseClass, ServiceResponse};
 use super::wish::{AppToken, EventFilter, Wish};
 use crate::id::RegistrationKey;
@@ -166,6 +166,7 @@ pub enum Objection {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Task {
     key: RegistrationKey,
+    cycle: Cycle,
     errand: Errand,
     /// The row as it was last read or written.
     row: Option<Arc<Registration>>,
@@ -218,10 +219,11 @@ enum Stage {
 }
 
 impl Task {
-    /// An errand to the row under `key`, of which `row` is what was read.
-    pub fn new(key: RegistrationKey, errand: Errand, row: Option<Arc<Registration>>) -> Self {
+    /// An errand to the row under `key`, of which `row` is what was read; a success is followed by the next one `cycle` later.
+    pub fn new(key: RegistrationKey, cycle: Cycle, errand: Errand, row: Option<Arc<Registration>>) -> Self {
         Self {
             key,
+            cycle,
             errand,
             row,
             stage: Stage::Ask {
@@ -359,7 +361,7 @@ impl Task {
         };
         let settlement = match self.refused(&call, response) {
             Some(request) => row.withdraw(&call, request.found.as_deref(), now),
-            None => row.settle(&call, response, now),
+            None => row.settle(self.cycle, &call, response, now),
         };
         match settlement {
             Settlement::Write(next, effect) => self.write(Write::Store(Arc::new(next)), Some(effect)),

@@ -11,7 +11,7 @@
 //! | The change of status is published: what do I write? | [`Renewal::published`] |
 //! | There is no time left: what do I write? | [`Renewal::release`] |
 //! | The app wants something else | [`Renewal::put`], [`Renewal::delete`], [`Renewal::renew_now`], [`Renewal::reapply`] |
-//! | When is the next attempt? | [`KeyHash::next_slot`], [`KeyHash::retry_delay`] |
+//! | When is the next attempt? | [`Slot::next`], [`KeyHash::retry_delay`] |
 //!
 //! # The protocol
 //! **Every** write is "write what the function returned, on condition that `revision` is still the one that was read".
@@ -26,6 +26,7 @@
 
 mod backoff;
 mod change;
+mod cycle;
 mod lease;
 mod settle;
 mod slot;
@@ -35,8 +36,9 @@ mod time;
 mod tests;
 
 pub use change::Change;
+pub use cycle::{Cycle, InvalidCycle};
 pub use settle::{Effect, Settlement};
-pub use slot::{CYCLE, KeyHash, SHARDS};
+pub use slot::{KeyHash, SHARDS, Slot};
 pub use time::EpochSeconds;
 
 use jiff::SignedDuration;

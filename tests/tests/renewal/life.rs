@@ -10,7 +10,7 @@ use crate::world::{DAY, HOUR, Printer, World, eventually, on_the_stack};
 async fn no_webhook_is_ever_inactive_in_half_a_year() {
     on_the_stack(async |world: World| {
         let mut printers = Vec::new();
-        for number in 0..200 {
+        for number in 0..100 {
             printers.push(world.registered(&format!("p{number}")).await);
         }
         // Some more than the lifetime, so that each has to be renewed at least once, and what was renewed early again.
@@ -38,13 +38,13 @@ async fn no_webhook_is_ever_inactive_in_half_a_year() {
                 state.history
             );
             assert!(
-                state.history.longest_gap_seconds <= (DAY * 121 + step).as_secs(),
+                state.history.longest_gap_seconds <= (DAY * 31 + step).as_secs(),
                 "{:?}",
                 state.history
             );
         }
-        // All were registered within minutes. Evenly spread, 200 over 120 days are 4 in 60 hours.
-        assert!(busiest <= 20, "{busiest}");
+        // All were registered within minutes. Evenly spread, 100 over 30 days are 8 in 60 hours.
+        assert!(busiest <= 25, "{busiest}");
     })
     .await;
 }

@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 
 use super::backoff::honoured;
 use super::{
-    Call, CallKind, EpochSeconds, KeyHash, REFUSALS_SPAN, REFUSALS_TO_BELIEVE, Refusals, Renewal, Status, StatusChange,
+    Call, CallKind, EpochSeconds, KeyHash, REFUSALS_SPAN, REFUSALS_TO_BELIEVE, Refusals, Renewal, Slot, Status,
+    StatusChange,
 };
 use crate::registration::service_response::ResponseClass;
 
@@ -58,14 +59,15 @@ pub enum Effect {
 impl Renewal {
     /// What to write after OctoEverywhere answered `call`; `self` is the row as it was leased, or, if writing that failed its
     /// condition, as it was read afresh.
-    pub fn settle(&self, key: KeyHash, call: &Call, class: &ResponseClass, now: EpochSeconds) -> Settlement<Self> {
+    pub fn settle(&self, slot: Slot, call: &Call, class: &ResponseClass, now: EpochSeconds) -> Settlement<Self> {
         if let Some(moot) = self.moot(call) {
             return moot;
         }
+        let key = slot.key;
         let mut row = self.next();
         row.lease = None;
         let effect = match (class, call.kind) {
-            (ResponseClass::Applied, CallKind::Set) => row.renewed(key, call),
+            (ResponseClass::Applied, CallKind::Set) => row.renewed(slot, call),
             (ResponseClass::Applied, CallKind::Delete) => return Settlement::Remove(Effect::Deleted),
             (ResponseClass::Temporary { retry_after, .. }, _) => row.failed(key, *retry_after, now),
             (ResponseClass::Suspended, _) => row.suspended(key, now),
@@ -113,13 +115,13 @@ impl Renewal {
         }
     }
 
-    fn renewed(&mut self, key: KeyHash, call: &Call) -> Effect {
-        let slot = key.next_slot(call.started);
+    fn renewed(&mut self, slot: Slot, call: &Call) -> Effect {
+        let next = slot.next(call.started);
         let reapply = self.reapply.filter(|at| *at > call.started);
         self.status = Status::Active;
         self.applied = Some(call.version);
         self.renewed_at = Some(call.started);
-        self.due = Some(reapply.map_or(slot, |at| at.min(slot)));
+        self.due = Some(reapply.map_or(next, |at| at.min(next)));
         self.attempts = 0;
         self.refusals = None;
         self.previous_status = None;

@@ -1,13 +1,10 @@
-//! What a registration's key decides: its place in the cycle, its shard, and how its retries are spread.
+//! What a registration's key decides: its second of a cycle, its shard, and how its retries are spread.
 
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use super::EpochSeconds;
+use super::{Cycle, EpochSeconds};
 use crate::id::RegistrationKey;
-
-/// How often a registration is renewed. A third of the lifetime is left for trouble.
-pub const CYCLE: SignedDuration = SignedDuration::from_hours(120 * 24);
 
 /// How long a slot must be away to be the next one; without it a success just before its slot would be repeated at once.
 const MIN_AGE: SignedDuration = SignedDuration::from_hours(24);
@@ -41,23 +38,31 @@ impl KeyHash {
         self.0 as u32 % SHARDS
     }
 
-    /// Its second in the cycle.
-    fn slot(self) -> i64 {
-        ((i128::from(self.0 >> 32) * i128::from(CYCLE.as_secs())) >> 32) as i64
-    }
-
-    /// When to renew after a success: its next slot that is at least a day away. At most 121 days later.
-    pub fn next_slot(self, success: EpochSeconds) -> EpochSeconds {
-        let earliest = success + MIN_AGE;
-        let wait = (self.slot() - earliest.0).rem_euclid(CYCLE.as_secs());
-        earliest + SignedDuration::from_secs(wait)
-    }
-
     /// `duration`, up to 20 % more or less: the same for the same key and attempt, evenly spread over keys.
     pub(super) fn spread(self, duration: SignedDuration, attempt: u32) -> SignedDuration {
         // The bits below the slot's, turned so that each attempt looks at others.
         let part = i64::from(((self.0 as u32).rotate_left(attempt.wrapping_mul(5)) >> 4) & 0xffff);
         let seconds = duration.as_secs();
         SignedDuration::from_secs(seconds - seconds / 5 + ((seconds * 2 / 5 * part) >> 16))
+    }
+}
+
+/// When a registration is renewed: at one second of every cycle, counted from the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// Whose it is.
+    pub key: KeyHash,
+    /// How often it comes.
+    pub cycle: Cycle,
+}
+
+impl Slot {
+    /// When to renew after a success: its next time that is at least a day away. At most a cycle and a day later, whatever
+    /// the cycle was before.
+    pub fn next(self, success: EpochSeconds) -> EpochSeconds {
+        let cycle = self.cycle.length().as_secs();
+        let second = ((i128::from(self.key.0 >> 32) * i128::from(cycle)) >> 32) as i64;
+        let earliest = success + MIN_AGE;
+        earliest + SignedDuration::from_secs((second - earliest.0).rem_euclid(cycle))
     }
 }

@@ -16,10 +16,19 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Some Tuesday, 2026-11-24T00:00:00Z.
 const NOW: EpochSeconds = EpochSeconds(1_795_478_400);
 const KEY: KeyHash = KeyHash(0x8000_0000_8000_0000);
+const SLOT: Slot = Slot {
+    key: KEY,
+    cycle: Cycle::DEFAULT,
+};
 const TEMPORARY: ResponseClass = ResponseClass::Temporary {
     fault: Fault::Service,
     retry_after: None,
 };
+
+/// A cycle of so many days.
+fn days(days: u8) -> Cycle {
+    Cycle::from_days(days).expect("a cycle")
+}
 
 fn deadline(now: EpochSeconds) -> EpochSeconds {
     now + MINUTE
@@ -46,7 +55,7 @@ impl Renewal {
         let due = Self { due: Some(now), ..self };
         let leased = due.lease(now, deadline(now)).expect("free and due");
         let call = leased.call(now).expect("due");
-        let (row, effect) = written(leased.settle(KEY, &call, &class, now));
+        let (row, effect) = written(leased.settle(SLOT, &call, &class, now));
         match row.status_change {
             Some(_) => (row.published(call.lease, now).expect("the lease is kept"), effect),
             None => (row, effect),
@@ -58,6 +67,6 @@ impl Renewal {
 fn active() -> Renewal {
     let row = applied(Renewal::put(None, NOW, deadline(NOW)));
     let call = row.call(NOW).expect("due");
-    let (row, _) = written(row.settle(KEY, &call, &ResponseClass::Applied, NOW));
+    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW));
     row.published(call.lease, NOW).expect("the lease is kept")
 }

@@ -143,10 +143,10 @@ fn reapplying_during_a_call_calls_once_more() {
     let call = leased.call(NOW).unwrap();
     let soon = NOW + HOUR;
     let row = leased.reapply(NOW, soon).unwrap();
-    let (row, _) = written(row.settle(KEY, &call, &ResponseClass::Applied, NOW));
+    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW));
     assert_eq!((row.index(), row.reapply), (Some(soon), None));
     let (row, _) = row.answered(ResponseClass::Applied, soon);
-    assert_eq!(row.index(), Some(KEY.next_slot(soon)));
+    assert_eq!(row.index(), Some(SLOT.next(soon)));
 }
 
 #[test]

@@ -117,5 +117,5 @@ impl Renewal {
 fn announcing() -> Renewal {
     let row = applied(Renewal::put(None, NOW, deadline(NOW)));
     let call = row.call(NOW).unwrap();
-    written(row.settle(KEY, &call, &ResponseClass::Applied, NOW)).0
+    written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW)).0
 }

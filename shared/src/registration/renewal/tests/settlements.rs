@@ -10,10 +10,10 @@ fn a_success_is_due_at_its_slot_and_starts_afresh() {
     .lease(NOW, deadline(NOW))
     .unwrap();
     let call = leased.call(NOW).unwrap();
-    let (row, effect) = written(leased.settle(KEY, &call, &ResponseClass::Applied, NOW + MINUTE));
+    let (row, effect) = written(leased.settle(SLOT, &call, &ResponseClass::Applied, NOW + MINUTE));
     assert_eq!(effect, Effect::Renewed);
     assert_eq!(row.renewed_at, Some(NOW), "counted from the start of the call");
-    assert_eq!(row.index(), Some(KEY.next_slot(NOW)));
+    assert_eq!(row.index(), Some(SLOT.next(NOW)));
     assert_eq!((row.attempts, row.lease, row.status_change), (0, None, None));
 }
 
@@ -143,7 +143,7 @@ fn a_change_of_status_is_announced_and_a_repetition_is_not() {
     let announced = |row: Renewal, class| {
         let leased = Renewal { due: Some(NOW), ..row }.lease(NOW, deadline(NOW)).unwrap();
         let call = leased.call(NOW).unwrap();
-        let (row, _) = written(leased.settle(KEY, &call, &class, NOW));
+        let (row, _) = written(leased.settle(SLOT, &call, &class, NOW));
         assert_eq!(
             row.status_change.is_some(),
             row.lease.is_some(),
@@ -173,7 +173,7 @@ fn a_renewal_that_lost_its_lease_writes_nothing() {
     let later = deadline(NOW) + MAX_CLOCK_SKEW;
     let taken = leased.lease(later, deadline(later)).unwrap();
     assert_eq!(
-        taken.settle(KEY, &call, &ResponseClass::Applied, later),
+        taken.settle(SLOT, &call, &ResponseClass::Applied, later),
         Settlement::Lost
     );
     assert_eq!(taken.withdraw(&call, None, later), Settlement::Lost);
@@ -188,13 +188,13 @@ fn a_wish_changed_during_the_call_is_applied_by_the_holder() {
         panic!("the lease is held");
     };
     assert_eq!(
-        changed.settle(KEY, &call, &ResponseClass::Applied, NOW),
+        changed.settle(SLOT, &call, &ResponseClass::Applied, NOW),
         Settlement::Changed
     );
     let again = changed.call(NOW).unwrap();
     assert_eq!((again.lease, again.version), (call.lease, call.version + 1));
     assert!(
-        written(changed.settle(KEY, &again, &ResponseClass::Applied, NOW))
+        written(changed.settle(SLOT, &again, &ResponseClass::Applied, NOW))
             .0
             .is_applied()
     );
@@ -205,7 +205,7 @@ fn an_update_that_is_applied_forgets_the_wish_before() {
     let row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
     assert_eq!(row.previous_status, Some(Status::Active));
     let call = row.call(NOW).unwrap();
-    let (row, _) = written(row.settle(KEY, &call, &ResponseClass::Applied, NOW));
+    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW));
     assert_eq!((row.previous_status, row.is_applied()), (None, true));
 }
 
@@ -271,7 +271,7 @@ fn deleting_ends_with_a_confirmation_or_with_a_refusal_that_is_believed() {
     let call = deleting.call(NOW).unwrap();
     assert_eq!(call.kind, CallKind::Delete);
     assert_eq!(
-        deleting.settle(KEY, &call, &ResponseClass::Applied, NOW),
+        deleting.settle(SLOT, &call, &ResponseClass::Applied, NOW),
         Settlement::Remove(Effect::Deleted)
     );
 
@@ -290,7 +290,7 @@ fn deleting_ends_with_a_confirmation_or_with_a_refusal_that_is_believed() {
     let leased = Renewal { due: Some(now), ..row }.lease(now, deadline(now)).unwrap();
     let call = leased.call(now).unwrap();
     assert_eq!(
-        leased.settle(KEY, &call, &ResponseClass::Refused, now),
+        leased.settle(SLOT, &call, &ResponseClass::Refused, now),
         Settlement::Remove(Effect::Deleted)
     );
 }
