@@ -24,6 +24,8 @@ pub const DEAD_LETTER_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/0000
 pub const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:CallbackSecret";
 /// Its registrations' table.
 pub const REGISTRATIONS: &str = "Registrations";
+/// Its table of what isn't a registration.
+pub const STATE: &str = "State";
 /// The base of its callback URLs, where the parameter `PublicUrl` says so.
 pub const PUBLIC_URL: &str = "https://bell.example.com";
 

@@ -44,6 +44,7 @@ pub struct Outputs {
     pub api_url: String,
     pub topic_arn: String,
     pub table_name: String,
+    pub state_table_name: String,
     pub fallback_queue_url: String,
     pub dead_letter_queue_url: String,
     pub callback_secret_arn: String,

@@ -163,7 +163,8 @@ impl FunctionResource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, PUBLIC_URL, REGISTRATIONS, SECRET, TOPIC};
+    use crate::fixtures::{DEAD_LETTER_QUEUE, FALLBACK_QUEUE, PUBLIC_URL, REGISTRATIONS, SECRET, STATE, TOPIC};
+    use crate::stub_aws::Projection;
 
     const STACK: &str = r#"
 Parameters:
@@ -228,11 +229,21 @@ Resources:
             ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
             ("FALLBACK_QUEUE_URL", FALLBACK_QUEUE),
             ("PUBLIC_URL", PUBLIC_URL),
+            ("STATE_TABLE_NAME", STATE),
             ("TABLE_NAME", REGISTRATIONS),
             ("TOPIC_ARN", TOPIC),
         ];
         for (name, value) in expected {
             assert_eq!(variables[name], value, "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_fixtures_call_the_tables_is_what_the_template_makes() {
+        let tables = Template::read().unwrap().tables().unwrap();
+        let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+        assert_eq!(names, [REGISTRATIONS, STATE]);
+        let projection = &tables[0].indexes[0].projection;
+        assert_eq!(*projection, Projection::Include(vec!["expiresAt".to_owned()]));
     }
 }

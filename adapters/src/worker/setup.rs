@@ -33,6 +33,8 @@ const AWS_TRIES: u32 = 3;
 #[derive(Debug, Clone)]
 pub struct Settings {
     table: String,
+    /// The table of what isn't a registration.
+    pub state_table: String,
     topic: String,
     secret: String,
     octoeverywhere: ServiceUrl,
@@ -78,7 +80,7 @@ impl FromStr for PublicUrl {
 }
 
 impl Settings {
-    /// Reads `TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL`, `PUBLIC_URL` and
+    /// Reads `TABLE_NAME`, `STATE_TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL`, `PUBLIC_URL` and
     /// `RENEWAL_CYCLE_DAYS`.
     pub fn read(environment: &Environment<'_>) -> Self {
         for name in ["OCTOEVERYWHERE_URL", "PUBLIC_URL"] {
@@ -86,6 +88,7 @@ impl Settings {
         }
         Self {
             table: environment.required("TABLE_NAME"),
+            state_table: environment.required("STATE_TABLE_NAME"),
             topic: environment.required("TOPIC_ARN"),
             secret: environment.required("CALLBACK_SECRET_ARN"),
             octoeverywhere: environment.optional("OCTOEVERYWHERE_URL", ServiceUrl::default()),

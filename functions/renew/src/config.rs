@@ -38,6 +38,7 @@ mod tests {
         let template = |name: &str| {
             let value = match name {
                 "TABLE_NAME" => "registrations",
+                "STATE_TABLE_NAME" => "state",
                 "TOPIC_ARN" => "arn:aws:sns:eu-central-1:123456789012:topic",
                 "CALLBACK_SECRET_ARN" => "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
                 "OCTOEVERYWHERE_URL" => "https://octoeverywhere.com",

@@ -24,6 +24,14 @@ fn index_schema(index: &Node, table: &Node) -> Result<IndexSchema> {
         key: key_schema(index, table)?,
         projection: match index.at(&["Projection", "ProjectionType"])?.text()? {
             "KEYS_ONLY" => Projection::KeysOnly,
+            "INCLUDE" => {
+                let attributes = index.at(&["Projection", "NonKeyAttributes"])?.items().iter();
+                Projection::Include(
+                    attributes
+                        .map(|name| Ok(name.text()?.to_owned()))
+                        .collect::<Result<_>>()?,
+                )
+            }
             "ALL" => Projection::All,
             other => bail!("the stub knows no index that projects {other}"),
         },

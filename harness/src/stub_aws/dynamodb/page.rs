@@ -119,9 +119,18 @@ impl<'a> Source<'a> {
     }
 
     fn shown(&self, item: &Item, request: &Value) -> Result<Item> {
-        let item = match self.index {
-            Some((schema, _)) if schema.projection == Projection::KeysOnly => self.place(item)?.1,
-            _ => item.clone(),
+        let item = match self.index.map(|(schema, _)| &schema.projection) {
+            Some(Projection::KeysOnly) => self.place(item)?.1,
+            Some(Projection::Include(names)) => {
+                let mut shown = self.place(item)?.1;
+                shown.extend(
+                    names
+                        .iter()
+                        .filter_map(|name| Some((name.clone(), item.get(name)?.clone()))),
+                );
+                shown
+            }
+            Some(Projection::All) | None => item.clone(),
         };
         match request["ProjectionExpression"].as_str() {
             Some(projection) => project(&item, projection, request),

@@ -30,10 +30,12 @@ pub struct IndexSchema {
 }
 
 /// What an index shows of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Projection {
     /// The index's key and the table's.
     KeysOnly,
+    /// These attributes too, where the item has them.
+    Include(Vec<String>),
     /// Everything.
     All,
 }

@@ -23,7 +23,7 @@ fn database() -> Database {
                 hash: attribute("dueShard", "N"),
                 range: Some(attribute("dueAt", "N")),
             },
-            projection: Projection::KeysOnly,
+            projection: Projection::Include(vec!["expiresAt".to_owned()]),
         }],
     });
     database.create(TableSchema {
@@ -100,26 +100,29 @@ fn writes_are_conditional() {
 }
 
 #[test]
-fn an_index_gives_keys_in_pages() {
+fn an_index_gives_keys_and_what_it_includes_in_pages() {
     let mut database = ten_rows();
+    let row = json!({"tenantId": "t", "printerRef": "p0", "dueShard": 7, "dueAt": 0, "expiresAt": 9, "more": 1});
+    put(&mut database, "rows", &row);
     let mut query = json!({
         "TableName": "rows", "IndexName": "due", "Limit": 3,
         "KeyConditionExpression": "dueShard = :shard AND dueAt <= :now",
         "ExpressionAttributeValues": {":shard": {"N": "7"}, ":now": {"N": "6"}},
     });
-    let (mut pages, mut first) = (Vec::new(), None);
+    let (mut pages, mut items) = (Vec::new(), Vec::new());
     loop {
         let (_, page) = ask(&mut database, "Query", &query);
         pages.push(page["Count"].as_u64().unwrap());
-        first.get_or_insert(page["Items"][0].clone());
+        items.extend_from_slice(page["Items"].as_array().unwrap());
         match page.get("LastEvaluatedKey") {
             Some(last) => query["ExclusiveStartKey"] = last.clone(),
             None => break,
         }
     }
     assert_eq!(pages, [3, 3, 1]);
-    let keys = json!({"tenantId": "t", "printerRef": "p0", "dueShard": 7, "dueAt": 0});
-    assert_eq!(first, Some(item(&keys).into()));
+    let with_expiry = json!({"tenantId": "t", "printerRef": "p0", "dueShard": 7, "dueAt": 0, "expiresAt": 9});
+    let without = json!({"tenantId": "t", "printerRef": "p1", "dueShard": 7, "dueAt": 1});
+    assert_eq!(items[..2], [item(&with_expiry), item(&without)].map(Value::from));
 }
 
 #[test]
