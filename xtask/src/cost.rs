@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Notifications that one start of the receiver serves: the fewer come, the fewer there are.
     #[arg(long, default_value_t = 200.0)]
     notifications_per_start: f64,
+    /// How often each registration is renewed, in days: the stack's `RenewalCycleDays`.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(7..=120))]
+    cycle_days: u8,
 }
 
 /// Prints the tables.
@@ -75,8 +78,14 @@ const ANSWER_GB: f64 = 400e-9;
 const CALL_GB: f64 = 2e-6;
 /// A row with its token and its metadata, its place in the index, and the 100 bytes that DynamoDB counts for each.
 const ROW_GB: f64 = 1e-6;
-/// A 120-day cycle.
-const RENEWALS_A_YEAR: f64 = 365.0 / 120.0;
+/// Who holds its token: some 150 bytes in the table `State`, and the same 100.
+const HOLDER_GB: f64 = 250e-9;
+/// How long a PUT takes, nearly all of it for OctoEverywhere's answer.
+const PUT_SECONDS: f64 = 0.3;
+/// How long OctoEverywhere keeps a webhook, in days.
+const LIFETIME_DAYS: u8 = 180;
+/// The cycles that are shown beside each other, in days.
+const CYCLES: [u8; 4] = [7, 30, 60, 120];
 /// The schedule's default.
 const RUNS_A_MONTH: f64 = MONTH_DAYS * 24.0 * 4.0;
 
@@ -126,13 +135,54 @@ fn of_notifications(count: f64, arguments: &Arguments) -> Vec<Line> {
     ]
 }
 
+/// What it costs to register once: the first PUT.
+fn of_puts(count: f64) -> Vec<Line> {
+    vec![
+        Line::new("HTTP API", count, "requests", HTTP_API_REQUEST, Source::ApiGateway),
+        Line::new("access log", count * ACCESS_LOG_GB, "GB", LOG_GB, Source::CloudWatch),
+        Line::new(
+            "register, invocations",
+            count,
+            "requests",
+            LAMBDA_REQUEST,
+            Source::Lambda,
+        ),
+        Line::new(
+            "register, 300 ms each",
+            count * PUT_SECONDS * MEMORY_GB,
+            "GB-s",
+            LAMBDA_GB_SECOND,
+            Source::Lambda,
+        ),
+        // A transaction puts the row and claims the token, two units each, and one for the index. Then the result, in the
+        // index too, and, once the topic was told, the row as it waits for its slot, which moves in the index.
+        Line::new(
+            "row and claim, writes",
+            count * 10.0,
+            "WRU",
+            WRITE_UNIT,
+            Source::DynamoDb,
+        ),
+        Line::new("row and claim, reads", count * 2.0, "RRU", READ_UNIT, Source::DynamoDb),
+        Line::new("telling the topic", count, "requests", SNS_PUBLISH, Source::Sns),
+        Line::new(
+            "calls to OctoEverywhere",
+            count * CALL_GB,
+            "GB",
+            OUT_GB,
+            Source::DataTransfer,
+        ),
+    ]
+}
+
 /// What registrations cost in a share of a year, beyond the runs that look for due ones.
-fn of_registrations(count: f64, years: f64) -> Vec<Line> {
-    let renewals = count * RENEWALS_A_YEAR * years;
+fn of_registrations(count: f64, years: f64, cycle_days: u8) -> Vec<Line> {
+    let renewals = count * renewals_a_year(cycle_days) * years;
     vec![
         // Lease and result: each writes a row of up to 1 KB, and moves it in the index (a deletion and a put there).
         Line::new("renewals, writes", renewals * 6.0, "WRU", WRITE_UNIT, Source::DynamoDb),
-        Line::new("renewals, reads", renewals * 2.0, "RRU", READ_UNIT, Source::DynamoDb),
+        // The row, its share of the index's pages, and who holds its token.
+        Line::new("renewals, reads", renewals * 3.0, "RRU", READ_UNIT, Source::DynamoDb),
         // At the default cap of 20 calls a second.
         Line::new(
             "renewals, duration",
@@ -162,7 +212,44 @@ fn of_registrations(count: f64, years: f64) -> Vec<Line> {
             0.20,
             Source::DynamoDb,
         ),
+        Line::new(
+            "who holds which token",
+            count * HOLDER_GB * 12.0 * years,
+            "GB-month",
+            0.25,
+            Source::DynamoDb,
+        ),
+        Line::new(
+            "the same, point-in-time recovery",
+            count * HOLDER_GB * 12.0 * years,
+            "GB-month",
+            0.20,
+            Source::DynamoDb,
+        ),
     ]
+}
+
+fn renewals_a_year(cycle_days: u8) -> f64 {
+    365.0 / f64::from(cycle_days)
+}
+
+/// What a million registrations cost a year at one cycle and at another, and what that buys.
+fn cycles() -> String {
+    let mut text = "| `RenewalCycleDays` | renewals of each, a year | a million registrations, a year | a webhook that was switched \
+                    off unseen is back after at most | left of its life at a renewal |\n|--:|--:|--:|--:|--:|\n"
+        .to_owned();
+    for days in CYCLES {
+        let _ = writeln!(
+            text,
+            "| {days} | {:.1} | {} | {} days | {} days |",
+            renewals_a_year(days),
+            usd(total(&of_registrations(MILLION, 1.0, days))),
+            // A slot has to be a day away to be the next one.
+            days + 1,
+            LIFETIME_DAYS - days - 1,
+        );
+    }
+    text
 }
 
 /// What is there while nothing happens, a month.
@@ -189,6 +276,14 @@ fn idle() -> Vec<Line> {
             RUNS_A_MONTH * 16.0 * 0.5,
             "RRU",
             READ_UNIT,
+            Source::DynamoDb,
+        ),
+        // A run takes its lease and gives it back.
+        Line::new(
+            "renew, its lease",
+            RUNS_A_MONTH * 2.0,
+            "WRU",
+            WRITE_UNIT,
             Source::DynamoDb,
         ),
         Line::new(
@@ -257,12 +352,18 @@ impl Fleet {
             ..
         } = self.arguments;
         let million = of_notifications(MILLION, &self.arguments);
-        let year = of_registrations(MILLION, 1.0);
+        let year = of_registrations(MILLION, 1.0, self.arguments.cycle_days);
+        let cycle_days = self.arguments.cycle_days;
         let mut text = format!(
             "Prices of {PRICES_OF}, US East (N. Virginia), first tier, no free tier used.\n\n\
-             {}\n{}\n{}\n{}\n",
+             {}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n",
             table("A million notifications", &million),
-            table("A million registrations, for a year", &year),
+            table("A million first registrations", &of_puts(MILLION)),
+            table(
+                &format!("A million registrations, renewed every {cycle_days} days, for a year"),
+                &year
+            ),
+            cycles(),
             table("Idle, a month", &idle()),
             table(
                 "Idle, a month, if the account has used up its free tiers",
@@ -283,7 +384,10 @@ impl Fleet {
     /// Printbell's bill beside those of the alternatives.
     fn comparison(&self) -> String {
         let of_notifications = total(&of_notifications(self.notifications, &self.arguments));
-        let of_registrations = total(&of_registrations(self.arguments.printers, 1.0 / 12.0));
+        let Arguments {
+            printers, cycle_days, ..
+        } = self.arguments;
+        let of_registrations = total(&of_registrations(printers, 1.0 / 12.0, cycle_days));
         let idle = total(&idle());
         format!(
             "| | a month | what it leaves to you |\n|---|--:|---|\n\
@@ -337,6 +441,14 @@ mod tests {
         };
         assert!((Fleet::new(with(1000.0, 2.0)).notifications - 1000.0 * 2.0 * 17.0 * MONTH_DAYS).abs() < 1e-6);
         assert_eq!(Fleet::new(with(1000.0, 0.0)).notifications, 0.0);
-        assert!((total(&of_registrations(2.0, 1.0)) - 2.0 * total(&of_registrations(1.0, 1.0))).abs() < 1e-12);
+        let of_registrations = |count| total(&of_registrations(count, 1.0, 30));
+        assert!((of_registrations(2.0) - 2.0 * of_registrations(1.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_renewal_costs_the_same_at_every_cycle() {
+        let cost = |days| total(&of_registrations(1.0, 1.0, days));
+        let of_a_renewal = |one, other| (cost(one) - cost(other)) / (renewals_a_year(one) - renewals_a_year(other));
+        assert!((of_a_renewal(7, 30) - of_a_renewal(30, 120)).abs() < 1e-12);
     }
 }
