@@ -101,7 +101,10 @@ fn title(report: &Report) -> String {
         1e6.. => format!("{} million registrations", printers / 1e6),
         _ => format!("{printers} registrations"),
     };
-    format!("Renewals of {fleet}, all put within the first day")
+    format!(
+        "Renewals of {fleet} every {} days, all put within the first day",
+        report.scenario.cycle
+    )
 }
 
 /// `34722.2` as `34,722`.
@@ -142,7 +145,9 @@ fn panel(svg: &mut String, report: &Report, panel: &Panel) {
         let _ = writeln!(svg, "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>");
         text(svg, "", LEFT - 8.0, y + 4.0, "end", &format!("{load:.1}"));
     }
-    for day in (0..=report.scenario.days).step_by(120) {
+    // A whole number of months, a dozen of them at the most.
+    let months = report.scenario.days.div_ceil(360).max(1) as usize;
+    for day in (0..=report.scenario.days).step_by(months * 30) {
         text(
             svg,
             "",

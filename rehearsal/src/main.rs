@@ -21,17 +21,17 @@ struct Options {
     #[arg(long, default_value_t = 100_000_000)]
     printers: u32,
     /// For how many days.
-    #[arg(long, default_value_t = 730)]
+    #[arg(long, default_value_t = 365)]
     days: u32,
     /// How often each registration is renewed, in days: 7 to 120.
-    #[arg(long, value_name = "DAYS", default_value = "120")]
+    #[arg(long, value_name = "DAYS", default_value_t)]
     cycle_days: Cycle,
-    /// The most calls that renew starts in a second [default: 20, or printers ÷ 2,500,000 if that is more].
+    /// The most calls that renew starts in a second [default: what the fleet needs, at least 20].
     #[arg(long, value_name = "CALLS")]
     calls_per_second: Option<f64>,
-    /// What happens to OctoEverywhere, and when; again for more. `KIND@FROM+LASTS[*PERCENT]`: outage@150d+45d, refusals@400d+1h,
-    /// failures@560d+1d*10, suspensions@50d+9d*5.
-    #[arg(long = "event", value_name = "EVENT", default_values = ["outage@150d+45d", "refusals@400d+1h", "failures@560d+1d*10"])]
+    /// What happens to OctoEverywhere, and when; again for more. `KIND@FROM+LASTS[*PERCENT]`: outage@100d+45d, refusals@220d+1h,
+    /// failures@300d+1d*10, suspensions@50d+9d*5.
+    #[arg(long = "event", value_name = "EVENT", default_values = ["outage@100d+45d", "refusals@220d+1h", "failures@300d+1d*10"])]
     events: Vec<Event>,
     /// Where to draw the load.
     #[arg(long, value_name = "FILE")]
@@ -51,7 +51,7 @@ fn main() -> Result<ExitCode> {
         cycle: options.cycle_days,
         calls_per_second: options
             .calls_per_second
-            .unwrap_or_else(|| Scenario::rate_cap(options.printers)),
+            .unwrap_or_else(|| Scenario::rate_cap(options.printers, options.cycle_days)),
         events: options.events,
     };
     let began = Instant::now();
@@ -98,9 +98,8 @@ fn print(report: &Report) {
         events,
     } = &report.scenario;
     let days_of = |duration: jiff::SignedDuration| duration.as_secs_f64() / 86_400.0;
-    println!(
-        "registrations           {printers}, every {cycle} days, for {days} days, at most {calls_per_second} calls a second"
-    );
+    println!("registrations           {printers}, for {days} days");
+    println!("renewed                 every {cycle} days, at most {calls_per_second} calls a second");
     println!(
         "calls                   {}, {} of them failed",
         report.calls(),

@@ -43,10 +43,14 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The calls a second that a fleet needs: one for every 2.5 million registrations, four times its mean load. The
-    /// template's 20 serve 50 million. `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
-    pub fn rate_cap(printers: u32) -> f64 {
-        (f64::from(printers) / 2_500_000.0).max(20.0)
+    /// The calls a second that a fleet needs so that nothing lapses in 45 days of outage, and its load is even again a cycle
+    /// later: 1.6 times its mean, and one for every 2.5 million registrations, which is more where the cycle is over 46 days. The
+    /// template's 20 serve 32 million at 30 days, 50 million at 120.
+    /// `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
+    pub fn rate_cap(printers: u32, cycle: Cycle) -> f64 {
+        let printers = f64::from(printers);
+        let mean = printers / cycle.length().as_secs_f64();
+        (mean * 1.6).max(printers / 2_500_000.0).max(20.0).ceil()
     }
 
     fn end(&self) -> EpochSeconds {
@@ -67,7 +71,7 @@ impl Simulation {
     pub fn run(scenario: Scenario, mut progress: impl FnMut(u32)) -> Report {
         let mut simulation = Self {
             world: World::new(&scenario.events, START),
-            fleet: Fleet::new(START, scenario.end() + DAY * 130),
+            fleet: Fleet::new(START, scenario.end() + scenario.cycle.length() + DAY * 10),
             report: Report::new(&scenario),
             scenario,
         };

@@ -12,7 +12,7 @@ const CHART: &str = "docs/renewals.svg";
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)] // the simulation has the one that lists its options
 pub struct Arguments {
-    /// Options of the simulation; `--help` lists them. Without any it runs 100 million registrations for two years and draws
+    /// Options of the simulation; `--help` lists them. Without any it runs 100 million registrations for a year and draws
     /// `docs/renewals.svg`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,

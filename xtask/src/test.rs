@@ -24,7 +24,7 @@ const TESTED: Setting = Setting {
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Also runs what takes too long for every change: a hundred million registrations for two years.
+    /// Also runs what takes too long for every change: a hundred million registrations for a year.
     #[arg(long, conflicts_with = "filter")]
     all: bool,
     /// Runs only these tests and no other checks: arguments for `cargo nextest run`, such as a part of a test's name.
@@ -141,7 +141,7 @@ impl Run<'_> {
     /// What is heavy.
     async fn simulate(&self, findings: &mut Findings) {
         let simulate = self.tools.driver(self.workspace, "printbell-rehearsal", "simulate");
-        let title = "A hundred million registrations for two years";
+        let title = "A hundred million registrations for a year";
         self.check(findings, title, "simulate", simulate).await;
     }
 
