@@ -77,6 +77,15 @@ pub fn is_timeout(error: &legacy::Error) -> bool {
     find::<Elapsed>(error).is_some()
 }
 
+/// Whether the connection broke before the answer began: nothing is wrong with connecting, and what came was no answer that
+/// can't be read.
+pub fn is_broken(error: &legacy::Error) -> bool {
+    let is_broken = |error: &hyper::Error| {
+        error.is_incomplete_message() || error.is_closed() || error.is_canceled() || find::<io::Error>(error).is_some()
+    };
+    !error.is_connect() && find::<hyper::Error>(error).is_some_and(is_broken)
+}
+
 /// The error, and what caused it, down to the first cause.
 pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())

@@ -9,7 +9,7 @@
 //! | the keys that sign callback tokens | [`callback_secret`], [`key_ring`] |
 //! | metrics | [`emf`] |
 //! | how a letter becomes durable | [`publisher`], [`sns`], [`sqs`] |
-//! | tables in DynamoDB, and the registrations' | [`dynamodb`], [`registrations`] |
+//! | tables in DynamoDB, the registrations', and what isn't a registration | [`dynamodb`], [`registrations`], [`state`] |
 //! | the worker that carries out what the registrations' protocol says | [`worker`] |
 
 #![allow(clippy::disallowed_methods, reason = "this is where the world is touched")]
@@ -28,4 +28,5 @@ pub mod publisher;
 pub mod registrations;
 pub mod sns;
 pub mod sqs;
+pub mod state;
 pub mod worker;

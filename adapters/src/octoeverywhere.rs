@@ -1,5 +1,5 @@
-//! The client of OctoEverywhere's App APIs: one call, one classified [`ServiceResponse`]. It never retries; when to call again is
-//! [`printbell_shared::registration::renewal`]'s decision.
+//! The client of OctoEverywhere's App APIs: one call, one classified [`ServiceResponse`]. A connection that breaks before the
+//! answer begins is replaced once, at once; when else to call again is [`printbell_shared::registration::renewal`]'s decision.
 //!
 //! The AppToken goes into the `AppToken` header, or, a long one, into the body, and nowhere else. Nothing that a [`ServiceResponse`] holds repeats a secret,
 //! whatever OctoEverywhere echoes.
@@ -8,13 +8,14 @@ mod scrub;
 
 use std::time::Duration;
 
-use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use ::http::{Method, Request};
+use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use ::http::{Method, Request, Response, Uri};
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper_util::client::legacy;
 use printbell_shared::registration::protocol::CALL_TIMEOUT;
-use printbell_shared::registration::service_response::{self, ServiceResponse};
+use printbell_shared::registration::service_response::{self, Api, ServiceResponse};
 use printbell_shared::registration::wish::{AppToken, EventFilter};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -54,6 +55,8 @@ pub enum ClientError {
 /// Make one for each invocation (it takes microseconds): a connection that outlives one is likely to be dead by the next,
 /// and a dead connection costs a registration a failed call.
 pub struct OctoEverywhere {
+    tls: Tls,
+    connections: Connections,
     http: http::Client,
     /// `…/api/appconnection/`
     base: String,
@@ -94,8 +97,15 @@ impl OctoEverywhere {
         }
         let base = format!("{}/api/appconnection/", url.trim_end_matches('/'));
         // `AWS_CA_BUNDLE` speaks of AWS, not of this.
-        let http = Tls::new(Trust::CompiledIn)?.client(Some(CONNECT_TIMEOUT), &Connections::default());
-        Ok(Self { http, base, clock })
+        let tls = Tls::new(Trust::CompiledIn)?;
+        let connections = Connections::default();
+        Ok(Self {
+            http: tls.client(Some(CONNECT_TIMEOUT), &connections),
+            tls,
+            connections,
+            base,
+            clock,
+        })
     }
 
     /// Has the notifications that `events` lets through sent to `webhook_url` for 180 days. Overwrites every parameter
@@ -113,7 +123,7 @@ impl OctoEverywhere {
         })
         .unwrap_or_default(); // strings and numbers: can't fail
         self.call(
-            Method::POST,
+            Api::Set,
             "SetNotificationWebhook",
             body,
             app_token,
@@ -128,76 +138,135 @@ impl OctoEverywhere {
             app_token: in_body(app_token),
         })
         .unwrap_or_default(); // a string: can't fail
-        self.call(Method::POST, "DeleteNotificationWebhook", body, app_token, "")
+        self.call(Api::Delete, "DeleteNotificationWebhook", body, app_token, "")
             .await
     }
 
     /// Has a test notification sent to the webhook, whatever its filter. The response's message tells what our URL answered.
     pub async fn test_webhook(&self, app_token: &AppToken) -> ServiceResponse {
-        self.call(Method::GET, "TestWebhook", Vec::new(), app_token, "").await
+        self.call(Api::Test, "TestWebhook", Vec::new(), app_token, "").await
     }
 
     /// Asks about the printer, and so whether the App Connection is still valid. The response's message is the JSON.
     pub async fn info(&self, app_token: &AppToken) -> ServiceResponse {
-        self.call(Method::GET, "info", Vec::new(), app_token, "").await
+        self.call(Api::Test, "info", Vec::new(), app_token, "").await
     }
 
     /// Neither the token nor the `webhook_url` comes back in the response.
     async fn call(
         &self,
-        method: Method,
+        api: Api,
         name: &str,
         body: Vec<u8>,
         app_token: &AppToken,
         webhook_url: &str,
     ) -> ServiceResponse {
         let secrets = Secrets::new(app_token.expose(), webhook_url);
-        let has_body = !body.is_empty();
-        let is_token_in_body = has_body && in_body(app_token).is_some();
-        let mut request = Request::new(SdkBody::from(body));
-        *request.method_mut() = method;
-        match format!("{}{name}", self.base).parse() {
-            Ok(url) => *request.uri_mut() = url,
-            Err(_) => return service_response::unanswered("its URL can't be called"),
-        }
-        let headers = request.headers_mut();
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("printbell/", env!("CARGO_PKG_VERSION"))),
-        );
-        if has_body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        // An AppToken is visible ASCII, which every header value may be.
-        if !is_token_in_body && let Ok(mut token) = HeaderValue::from_str(app_token.expose()) {
-            token.set_sensitive(true);
-            headers.insert(APP_TOKEN, token);
-        }
+        let Ok(url) = format!("{}{name}", self.base).parse() else {
+            return service_response::unreached("its URL can't be called");
+        };
+        let call = HttpCall {
+            url,
+            headers: headers(&body, app_token),
+            body,
+        };
+        // Both tries together take no longer than one.
         let deadline = Instant::now() + CALL_TIMEOUT.unsigned_abs();
-        let http = match timeout_at(deadline, self.http.request(request)).await {
+        let http = match timeout_at(deadline, self.send(&call)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) if !http::is_timeout(&error) => {
-                // The upper layers only say that there was an error.
-                let cause = http::causes(&error)
-                    .last()
-                    .map_or_else(String::new, ToString::to_string);
-                return service_response::unanswered(&secrets.scrub(&cause));
+            Ok(Err(Unanswered { error, is_sent })) => {
+                let cause = match http::is_timeout(&error) {
+                    true => "it can't be connected to in time".to_owned(),
+                    // The upper layers only say that there was an error.
+                    false => http::causes(&error)
+                        .last()
+                        .map_or_else(String::new, ToString::to_string),
+                };
+                let cause = secrets.scrub(&cause);
+                return match is_sent {
+                    true => service_response::unanswered(&cause),
+                    false => service_response::unreached(&cause),
+                };
             }
-            Ok(Err(_)) | Err(_) => return service_response::unanswered("no answer in time"),
+            // To connect takes less than that, so the call was sent.
+            Err(_) => return service_response::unanswered("no answer in time"),
         };
         let status = http.status().as_u16();
         let now = self.clock.now();
-        let retry_after = http
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| service_response::retry_after(value.to_str().ok()?, now));
+        let header = |name| http.headers().get(name)?.to_str().ok();
+        let retry_after = header(RETRY_AFTER).and_then(|value| service_response::retry_after(value, now));
+        let content_type = header(CONTENT_TYPE).map(str::to_owned);
         // The status is the answer; a body that breaks off takes nothing from it.
         let text = match read(http.into_body(), deadline).await {
             Text::Whole(text) => secrets.scrub(&String::from_utf8_lossy(&text)),
             Text::Cut(text) => secrets.scrub_cut(&String::from_utf8_lossy(&text)),
         };
-        service_response::answered(status, retry_after, &text)
+        service_response::answered(api, status, retry_after, content_type.as_deref(), &text)
     }
+
+    /// The head of the answer. When the connection breaks before that, the call is made once more, on a new connection: the
+    /// other side may just have closed the one that was kept, and those beside it with it.
+    async fn send(&self, call: &HttpCall) -> Result<Response<Incoming>, Unanswered> {
+        match self.http.request(call.request()).await {
+            Ok(response) => Ok(response),
+            Err(error) if http::is_broken(&error) => {
+                // A client of its own has nothing in its pool. What it connects is among `connections`, so that it outlives it.
+                let anew = self.tls.client(Some(CONNECT_TIMEOUT), &self.connections);
+                let second = anew.request(call.request()).await;
+                // The first one may have been carried out, whatever keeps the second one from being sent.
+                second.map_err(|error| Unanswered { error, is_sent: true })
+            }
+            Err(error) => Err(Unanswered {
+                is_sent: !error.is_connect(),
+                error,
+            }),
+        }
+    }
+}
+
+/// A call, as it is sent: twice, if need be.
+struct HttpCall {
+    url: Uri,
+    headers: HeaderMap,
+    /// Of a POST; a GET has none.
+    body: Vec<u8>,
+}
+
+/// There is no answer.
+struct Unanswered {
+    error: legacy::Error,
+    /// Whether OctoEverywhere may have got the call.
+    is_sent: bool,
+}
+
+impl HttpCall {
+    fn request(&self) -> Request<SdkBody> {
+        let mut request = Request::new(SdkBody::from(self.body.clone()));
+        if !self.body.is_empty() {
+            *request.method_mut() = Method::POST;
+        }
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+fn headers(body: &[u8], app_token: &AppToken) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("printbell/", env!("CARGO_PKG_VERSION"))),
+    );
+    if !body.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    let is_in_body = !body.is_empty() && in_body(app_token).is_some();
+    // An AppToken is visible ASCII, which every header value may be.
+    if !is_in_body && let Ok(mut token) = HeaderValue::from_str(app_token.expose()) {
+        token.set_sensitive(true);
+        headers.insert(APP_TOKEN, token);
+    }
+    headers
 }
 
 /// What was read of an answer's body.

@@ -10,12 +10,10 @@ use jiff::Timestamp;
 use printbell_shared::callback;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::notification::message::Message;
-use printbell_shared::notification::sink::SendError;
 use printbell_shared::registration::Registration;
-use printbell_shared::registration::protocol::{Conclusion, Errand, Step, Task, Turn, Write};
+use printbell_shared::registration::protocol::{Conclusion, Errand, Step, Task, Turn};
 use printbell_shared::registration::renewal::{Call, CallKind, Cycle, StatusChange};
-use printbell_shared::registration::service_response::ServiceResponse;
-use printbell_shared::registration::wish::Wish;
+use printbell_shared::registration::service_response::{Belief, ResponseClass, ServiceResponse};
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, sleep};
@@ -56,6 +54,12 @@ pub trait Pace {
     fn turn(&self) -> impl Future<Output = Option<Permit>> + Send;
     /// Hears what came of a call.
     fn heard(&self, response: &ServiceResponse);
+    /// Whether a refusal that has been repeated long enough is to be believed; may wait for what others are answered.
+    fn verdict(&self) -> impl Future<Output = Belief> + Send;
+    /// Whether it makes sense to tell the topic anything.
+    fn may_publish(&self) -> bool;
+    /// Hears whether the topic could be told.
+    fn heard_of_topic(&self, is_reached: bool);
 }
 
 /// The right to have one call under way, for as long as it lasts.
@@ -79,6 +83,16 @@ impl Pace for AtOnce {
     }
 
     fn heard(&self, _: &ServiceResponse) {}
+
+    async fn verdict(&self) -> Belief {
+        Belief::Believe
+    }
+
+    fn may_publish(&self) -> bool {
+        true
+    }
+
+    fn heard_of_topic(&self, _: bool) {}
 }
 
 /// The work was broken off.
@@ -94,15 +108,15 @@ pub struct Interruption {
 /// Why the work was broken off. The row is due again: at once, or, if it couldn't be written, when the lease is over.
 #[derive(Debug, Error)]
 pub enum WorkError {
-    /// The row can't be read or written.
+    /// The row, or who holds its token, can't be read.
     #[error(transparent)]
-    Table(#[from] ReadError),
+    Read(#[from] ReadError),
+    /// The row can't be written, or it can't be known whether it was.
+    #[error("{0}")]
+    Write(ReadError),
     /// There is no key to sign the callback URL with.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
-    /// A change of status couldn't be published.
-    #[error("the change of status can't be published: {0}")]
-    Topic(#[from] SendError),
 }
 
 impl Worker {
@@ -135,10 +149,11 @@ impl Worker {
                 self.deadline,
                 std::mem::replace(&mut turn, Turn::Unasked),
             ) {
-                Step::Publish(status_change) => {
-                    self.publish(task, &status_change).await?;
-                    task.published();
-                }
+                Step::Survey(inquiry) => task.surveyed(self.table.survey(task.key(), &inquiry).await?),
+                Step::Publish(status_change) => match self.publish(task, &status_change, pace).await {
+                    true => task.published(),
+                    false => task.unpublishable(),
+                },
                 Step::AwaitTurn => {
                     permit = pace.turn().await;
                     turn = if permit.is_some() { Turn::Granted } else { Turn::Denied };
@@ -147,8 +162,13 @@ impl Worker {
                     let response = self.call(task, &call).await;
                     permit = None;
                     match response {
-                        Ok(response) => {
+                        Ok(mut response) => {
                             pace.heard(&response);
+                            if task.would_believe(&call, &response, self.clock.now())
+                                && pace.verdict().await == Belief::Doubt
+                            {
+                                response.class = ResponseClass::Doubtful;
+                            }
                             task.answered(call, response);
                         }
                         Err(error) => {
@@ -159,10 +179,10 @@ impl Worker {
                 }
                 Step::Write(write) => {
                     permit = None;
-                    match self.write(task.row().map(Arc::as_ref), &write).await {
+                    match self.table.write(&write).await {
                         Ok(()) => task.stored(),
                         Err(WriteError::Conflict(fresh)) => task.overtaken(fresh),
-                        Err(WriteError::Failed(error)) => return Err(error.into()),
+                        Err(WriteError::Failed(error)) => return Err(WorkError::Write(error)),
                     }
                 }
                 Step::Look => {
@@ -183,35 +203,34 @@ impl Worker {
         }
     }
 
-    async fn publish(&self, task: &Task, status_change: &StatusChange) -> Result<(), WorkError> {
-        let Some(row) = task.row() else { return Ok(()) };
+    /// Tells whether the topic could be told.
+    async fn publish(&self, task: &Task, status_change: &StatusChange, pace: &impl Pace) -> bool {
+        let Some(row) = task.row().filter(|_| pace.may_publish()) else {
+            return false;
+        };
         let message = Message::for_status_change(row, status_change);
-        Ok(self.topic.publish(&message).await?)
-    }
-
-    async fn write(&self, read: Option<&Registration>, write: &Write) -> Result<(), WriteError> {
-        match (read, write) {
-            (read, Write::Store(row)) => self.table.store(read, row).await,
-            (Some(read), Write::Remove) => self.table.remove(read).await,
-            (None, Write::Remove) => Ok(()),
+        let publication = self.topic.publish(&message).await;
+        pace.heard_of_topic(publication.is_ok());
+        if let Err(error) = &publication {
+            tracing::error!(row = %task.key(), "the change of status can't be published: {error}");
         }
+        publication.is_ok()
     }
 
     async fn call(&self, task: &Task, call: &Call) -> Result<ServiceResponse, KeysUnavailable> {
-        let Some(row) = task.row() else {
-            unreachable!("only a row that is there is called for");
+        let connection = task.row().and_then(|row| Some((row, row.called(call.kind)?)));
+        let Some((row, connection)) = connection else {
+            unreachable!("only a row that is there, and has a token, is called for");
         };
-        let Wish {
-            token,
-            events,
-            metadata,
-        } = &row.wish;
+        let token = &connection.token;
         Ok(match call.kind {
-            CallKind::Delete => self.octoeverywhere.delete_notification_webhook(token).await,
+            CallKind::Delete | CallKind::Clear => self.octoeverywhere.delete_notification_webhook(token).await,
             CallKind::Set => {
                 let key = self.keys.signing_key(self.clock.now()).await?;
-                let url = callback::url(&self.public_url, &row.key, metadata, &key);
-                self.octoeverywhere.set_notification_webhook(token, &url, events).await
+                let url = callback::url(&self.public_url, &row.key, &row.wish.metadata, &key);
+                self.octoeverywhere
+                    .set_notification_webhook(token, &url, &row.wish.events)
+                    .await
             }
         })
     }

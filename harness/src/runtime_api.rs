@@ -118,11 +118,17 @@ impl Function {
     /// Hands the function an event whose deadline is `remaining` from now.
     pub async fn call_within(&self, remaining: Duration, event: impl Into<Bytes>) -> Call {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        // Unique among all functions, as Lambda's are.
+        let id = format!("{:08x}-0000-4000-8000-{id:012}", self.process.pid);
+        self.deliver(id, remaining, event).await
+    }
+
+    /// The same under a request id of one's own: Lambda may deliver an asynchronous event twice under one.
+    pub async fn deliver(&self, id: String, remaining: Duration, event: impl Into<Bytes>) -> Call {
         let (caller, mut completion) = oneshot::channel();
         let began = Instant::now();
         let event = Event {
-            // Unique among all functions, as Lambda's are.
-            id: format!("{:08x}-0000-4000-8000-{id:012}", self.process.pid),
+            id,
             body: event.into(),
             deadline: SystemTime::now() + remaining,
             caller,

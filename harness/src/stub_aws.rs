@@ -55,6 +55,8 @@ pub enum Behaviour {
     Status500,
     /// Answers that the caller is too fast, and does nothing.
     Throttled,
+    /// DynamoDB alone: somebody else's transaction is at the item. Writes nothing; a read is answered.
+    Busy,
     /// Denies access, and does nothing.
     Denied,
     /// Resets the connection, and does nothing.
@@ -92,6 +94,7 @@ pub struct StubAws {
 struct State {
     behaviours: HashMap<Service, Behaviour>,
     scripts: HashMap<Service, VecDeque<Behaviour>>,
+    strikes: HashMap<String, VecDeque<Behaviour>>,
     calls: Vec<ServiceCall>,
     counts: HashMap<(Service, String), u64>,
     forgetful: bool,
@@ -140,6 +143,12 @@ impl StubAws {
     /// The service's next requests meet these behaviours, one each; then it is as [`Self::set`] left it.
     pub fn script(&self, service: Service, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.state().scripts.insert(service, behaviours.into_iter().collect());
+    }
+
+    /// The next requests for this operation meet these behaviours, one each, whatever the service does otherwise.
+    pub fn strike(&self, action: &str, behaviours: impl IntoIterator<Item = Behaviour>) {
+        let behaviours = behaviours.into_iter().collect();
+        self.state().strikes.insert(action.to_owned(), behaviours);
     }
 
     /// What came in so far, in order.

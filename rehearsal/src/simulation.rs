@@ -15,11 +15,12 @@ pub use report::{Hour, Report};
 use jiff::SignedDuration;
 use printbell_shared::id::{PrinterRef, RegistrationKey, TenantId};
 use printbell_shared::registration::renewal::{
-    Change, Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement, Slot,
+    Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement, Slot,
 };
 
 use event::World;
 use fleet::{Fleet, Row};
+use run::Doubt;
 
 /// When the simulated years begin: 2026-12-01T00:00:00Z.
 const START: EpochSeconds = EpochSeconds(1_796_083_200);
@@ -64,6 +65,8 @@ pub struct Simulation {
     world: World,
     fleet: Fleet,
     report: Report,
+    /// What the answers of the run under way say about refusals.
+    doubt: Doubt,
 }
 
 impl Simulation {
@@ -73,6 +76,7 @@ impl Simulation {
             world: World::new(&scenario.events, START),
             fleet: Fleet::new(START, scenario.end() + scenario.cycle.length() + DAY * 10),
             report: Report::new(&scenario),
+            doubt: Doubt::default(),
             scenario,
         };
         simulation.register_all();
@@ -91,10 +95,7 @@ impl Simulation {
         let printers = self.scenario.printers;
         for n in 0..printers {
             let now = START + SignedDuration::from_secs(i64::from(n) * DAY.as_secs() / i64::from(printers));
-            let change = Renewal::put(None, now, now + LEASE);
-            let Change::Apply(renewal) = change else {
-                unreachable!("a new row is free: {change:?}")
-            };
+            let renewal = Renewal::put(None, now).take_turn(now, now + LEASE);
             self.call(
                 Row {
                     key: key(n),
@@ -111,7 +112,8 @@ impl Simulation {
         let Some(call) = row.renewal.call(now) else {
             unreachable!("leased, and due: {row:?}")
         };
-        let response = self.world.respond(row.key, now);
+        let mut response = self.world.respond(row.key, now);
+        response.class = self.doubt.weigh(response.class);
         self.report.called(now, &response);
         if response.is_held {
             if let Some(held_until) = row.held_until {
@@ -123,17 +125,17 @@ impl Simulation {
             key: row.key,
             cycle: self.scenario.cycle,
         };
-        match row.renewal.settle(slot, &call, &response.class, now) {
+        match row.renewal.settle(slot, &call, &response.class, 0, now) {
             Settlement::Write(renewal, effect) => {
-                row.renewal = match renewal.status_change {
-                    Some(_) => renewal.published(call.lease, now).unwrap_or(renewal),
-                    None => renewal,
-                };
-                if effect == Effect::Revoked {
-                    self.report.revoked += 1;
-                } else {
-                    self.fleet.file(row);
+                row.renewal = renewal;
+                // The topic takes everything there is to tell, one thing after the other.
+                while row.renewal.status_change.is_some()
+                    && let Some(renewal) = row.renewal.published(call.lease, now)
+                {
+                    row.renewal = renewal;
                 }
+                self.report.revoked += u64::from(effect == Effect::Revoked);
+                self.fleet.file(row);
             }
             other => unreachable!("nobody else writes: {other:?}"),
         }

@@ -1,18 +1,29 @@
 //! One table: consistent reads, and writes on a condition.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update as UpdateItem};
 use thiserror::Error;
+use tokio::time::{Duration, sleep};
 
 use super::update::Update;
 use super::value::{Item, string};
 use crate::aws::explain;
 
-/// The write that made the item what it is: the request id of the invocation, which its log can be found by, and a number.
+/// How often a write is tried that meets another one's transaction, and how long it waits before the second try; twice as long
+/// before each one after that.
+pub(super) const TRIES: u32 = 6;
+pub(super) const WAIT: Duration = Duration::from_millis(15);
+
+/// What DynamoDB calls an item that somebody else's transaction is at.
+const IN_A_TRANSACTION: &str = "TransactionConflictException";
+
+/// The write that made the item what it is: the request id of the invocation, which its log can be found by, what tells this
+/// delivery of its event from others, and a number.
 pub const WRITTEN_BY: &str = "writtenBy";
 
 /// DynamoDB didn't do what it was asked for, retries included. Says what it answered; holds no attribute's value.
@@ -59,7 +70,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table called `name`. `writer` is unique among invocations: Lambda's request id.
+    /// The table called `name`. `writer` is unique among invocations.
     pub fn new(client: Client, name: &str, writer: &str) -> Self {
         Self {
             client,
@@ -85,32 +96,84 @@ impl Table {
         attributes: Vec<(&'static str, Option<AttributeValue>)>,
         condition: Condition,
     ) -> Result<(), ConditionalWriteError> {
-        let write = self.writes.fetch_add(1, Ordering::Relaxed);
-        let mark = format!("{}/{write}", self.writer);
-        let marked = (WRITTEN_BY, Some(string(&mark)));
-        let mut update = Update::of(attributes.into_iter().chain([marked]));
-        update.names.extend(owned(condition.names));
-        update.values.extend(owned(condition.values));
+        let mark = self.mark();
+        let update = Update::on(
+            condition,
+            attributes.into_iter().chain([(WRITTEN_BY, Some(string(&mark)))]),
+        );
         let request = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key.clone()))
-            .condition_expression(condition.expression)
+            .condition_expression(update.condition)
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values));
-        match request.send().await {
+        let response = unhindered(|| request.clone().send()).await;
+        match response {
             Err(error) if is_conflict(&error, |error| error.is_conditional_check_failed_exception()) => {
                 let item = self.get(key).await?;
-                let bears_mark = |item: &Item| item.get(WRITTEN_BY).and_then(|mark| mark.as_s().ok()) == Some(&mark);
-                match item.as_ref().is_some_and(bears_mark) {
+                match item.as_ref().is_some_and(|item| bears(item, &mark)) {
                     true => Ok(()),
                     false => Err(ConditionalWriteError::Conflict(item)),
                 }
             }
             response => Ok(response.map(drop).map_err(Unavailable::from)?),
         }
+    }
+
+    /// A mark that no other write has.
+    fn mark(&self) -> String {
+        let write = self.writes.fetch_add(1, Ordering::Relaxed);
+        format!("{}/{write}", self.writer)
+    }
+
+    /// The same as [`Table::write`], to be part of a transaction; and the mark that the item will bear.
+    pub fn write_in_transaction(
+        &self,
+        key: Item,
+        attributes: Vec<(&'static str, Option<AttributeValue>)>,
+        condition: Condition,
+    ) -> Result<(TransactWriteItem, String), Unavailable> {
+        let mark = self.mark();
+        let update = Update::on(
+            condition,
+            attributes.into_iter().chain([(WRITTEN_BY, Some(string(&mark)))]),
+        );
+        let update = UpdateItem::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(update.condition)
+            .update_expression(update.expression)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values));
+        let update = update.build().map_err(|error| Unavailable(error.to_string()))?;
+        Ok((TransactWriteItem::builder().update(update).build(), mark))
+    }
+
+    /// Removes the item under `key`, as part of a transaction.
+    pub fn remove_in_transaction(&self, key: Item, condition: Condition) -> Result<TransactWriteItem, Unavailable> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(placeholders(condition.names))
+            .set_expression_attribute_values(placeholders(condition.values));
+        let delete = delete.build().map_err(|error| Unavailable(error.to_string()))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// Has a transaction depend on a condition on an item that it doesn't write.
+    pub fn check_in_transaction(&self, key: Item, condition: Condition) -> Result<TransactWriteItem, Unavailable> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(placeholders(condition.names))
+            .set_expression_attribute_values(placeholders(condition.values));
+        let check = check.build().map_err(|error| Unavailable(error.to_string()))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// Removes the item under `key`. One that is gone already counts as removed.
@@ -121,9 +184,9 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key.clone()))
             .condition_expression(condition.expression)
-            .set_expression_attribute_names(Some(owned(condition.names).collect()))
-            .set_expression_attribute_values(Some(owned(condition.values).collect()));
-        match request.send().await {
+            .set_expression_attribute_names(placeholders(condition.names))
+            .set_expression_attribute_values(placeholders(condition.values));
+        match unhindered(|| request.clone().send()).await {
             Err(error) if is_conflict(&error, |error| error.is_conditional_check_failed_exception()) => {
                 match self.get(key).await? {
                     None => Ok(()),
@@ -140,6 +203,33 @@ pub fn is_conflict<E, R>(error: &SdkError<E, R>, is: impl Fn(&E) -> bool) -> boo
     error.as_service_error().is_some_and(is)
 }
 
-fn owned<V: Into<W>, W>(pairs: Vec<(&'static str, V)>) -> impl Iterator<Item = (String, W)> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into()))
+/// Whether an item was made what it is by the write with this mark.
+pub(crate) fn bears(item: &Item, mark: &str) -> bool {
+    item.get(WRITTEN_BY)
+        .and_then(|mark| mark.as_s().ok())
+        .is_some_and(|other| other == mark)
+}
+
+/// Sends a write again while somebody else's transaction is at its item: that is over within milliseconds, and nothing was decided.
+async fn unhindered<T, E, R, F>(send: impl Fn() -> F) -> Result<T, SdkError<E, R>>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = Result<T, SdkError<E, R>>>,
+{
+    let mut wait = WAIT;
+    for _ in 1..TRIES {
+        match send().await {
+            Err(error) if error.as_service_error().and_then(ProvideErrorMetadata::code) == Some(IN_A_TRANSACTION) => {}
+            response => return response,
+        }
+        sleep(wait).await;
+        wait *= 2;
+    }
+    send().await
+}
+
+/// DynamoDB takes no empty set of placeholders.
+fn placeholders<V: Into<W>, W>(pairs: Vec<(&'static str, V)>) -> Option<HashMap<String, W>> {
+    let owned = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+    Some(owned.collect()).filter(|placeholders: &HashMap<_, _>| !placeholders.is_empty())
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::table::Condition;
 use super::value::Item;
 
 /// The arguments of an UpdateItem.
@@ -12,6 +13,8 @@ use super::value::Item;
 pub struct Update {
     /// `SET … REMOVE …`
     pub expression: String,
+    /// On what condition.
+    pub condition: &'static str,
     /// What its `#names` stand for.
     pub names: HashMap<String, String>,
     /// What its `:values` stand for.
@@ -40,8 +43,27 @@ impl Update {
         };
         Self {
             expression,
+            condition: "",
             names,
             values,
         }
+    }
+
+    /// The same, on a condition.
+    pub fn on(
+        condition: Condition,
+        attributes: impl IntoIterator<Item = (&'static str, Option<AttributeValue>)>,
+    ) -> Self {
+        let mut update = Self::of(attributes);
+        update.condition = condition.expression;
+        let names = condition.names.into_iter();
+        update
+            .names
+            .extend(names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())));
+        let values = condition.values.into_iter();
+        update
+            .values
+            .extend(values.map(|(name, value)| (name.to_owned(), value)));
+        update
     }
 }

@@ -1,7 +1,9 @@
 use super::*;
 
-use printbell_shared::registration::service_response::{Fault, ResponseClass};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use printbell_shared::registration::service_response::{Fault, ResponseClass};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -227,12 +229,7 @@ async fn an_endless_answer_is_cut() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_and_a_refused_connection_are_the_service_s_fault() {
-    let (_, response) = exchange(Vec::new(), |octoeverywhere| async move {
-        octoeverywhere.info(&token("token-1")).await
-    })
-    .await;
-    assert_eq!(response.class, service_fault(), "{}", response.message);
+async fn a_refused_connection_is_the_service_s_fault() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let octoeverywhere = OctoEverywhere::new(&format!("http://{unused}"), Clock::default()).unwrap();
     let response = octoeverywhere.info(&token("token-1")).await;
@@ -248,4 +245,163 @@ fn only_http_urls_have_clients() {
             "{url}"
         );
     }
+}
+
+/// What a server does with a connection, once a request has come in on it.
+#[derive(Clone, Copy)]
+enum Reaction {
+    /// It answers, and keeps the connection.
+    Answers,
+    /// It closes it, without a byte of an answer.
+    Closes,
+    /// It resets it, without a byte of an answer.
+    Resets,
+    /// It says nothing and keeps it open.
+    Hangs,
+    /// It says the head of an answer and a part of its body, and closes it.
+    BreaksOff,
+    /// It says what isn't HTTP, and closes it.
+    Babbles,
+}
+
+/// A server that does to the requests, counted from 0, what `reactions` says; with how many came.
+async fn server(reactions: impl Fn(usize) -> Reaction + Send + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    tokio::spawn(async move {
+        // Kept, so that those that hang stay open.
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            loop {
+                let mut buffer = [0; 4096];
+                let mut request = Vec::new();
+                let is_whole = loop {
+                    let read = stream.read(&mut buffer).await.unwrap_or(0);
+                    request.extend_from_slice(&buffer[..read]);
+                    let is_whole = request.ends_with(b"}") || request.ends_with(b"\r\n\r\n") && request[..3] == *b"GET";
+                    if is_whole || read == 0 {
+                        break is_whole;
+                    }
+                };
+                if !is_whole {
+                    break;
+                }
+                match reactions(counter.fetch_add(1, Ordering::SeqCst)) {
+                    Reaction::Answers => {
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                        stream.write_all(answer).await.unwrap();
+                        continue;
+                    }
+                    Reaction::Closes => {}
+                    Reaction::Resets => stream.set_zero_linger().unwrap(),
+                    Reaction::Hangs => {
+                        open.push(stream);
+                        break;
+                    }
+                    Reaction::BreaksOff => {
+                        let part = b"HTTP/1.1 605 x\r\ncontent-length: 100\r\n\r\n{\"Err";
+                        stream.write_all(part).await.unwrap();
+                    }
+                    Reaction::Babbles => stream.write_all(b"220 smtp ready\r\n\r\n").await.unwrap(),
+                }
+                break;
+            }
+        }
+    });
+    (url, requests)
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_begins_is_replaced_once() {
+    use Reaction::{Answers, Babbles, BreaksOff, Closes, Hangs, Resets};
+    const SILENCE: ResponseClass = ResponseClass::Temporary {
+        fault: Fault::Silence,
+        retry_after: None,
+    };
+    // The reactions to the first request and to those after it; then the class, and how many requests came.
+    for (name, first, rest, class, requests) in [
+        ("one closes", Closes, Answers, ResponseClass::Applied, 2),
+        ("one resets", Resets, Answers, ResponseClass::Applied, 2),
+        ("all close", Closes, Closes, SILENCE, 2),
+        ("all reset", Resets, Resets, SILENCE, 2),
+        (
+            "a head, then silence for good",
+            BreaksOff,
+            Answers,
+            ResponseClass::Suspended,
+            1,
+        ),
+        (
+            "a head at the second try",
+            Closes,
+            BreaksOff,
+            ResponseClass::Suspended,
+            2,
+        ),
+        ("no HTTP", Babbles, Answers, SILENCE, 1),
+    ] {
+        let (url, count) = server(move |n| if n == 0 { first } else { rest }).await;
+        let octoeverywhere = OctoEverywhere::new(&url, Clock::default()).unwrap();
+        let response = octoeverywhere.delete_notification_webhook(&token("token-1")).await;
+        assert_eq!(response.class, class, "{name}: {}", response.message);
+        assert_eq!(count.load(Ordering::SeqCst), requests, "{name}");
+    }
+    // Time passes by itself here, as soon as nothing else happens.
+    tokio::time::pause();
+    for (name, first, requests) in [("hangs", Hangs, 1), ("closes, then hangs", Closes, 2)] {
+        let (url, count) = server(move |n| if n == 0 { first } else { Hangs }).await;
+        let octoeverywhere = OctoEverywhere::new(&url, Clock::default()).unwrap();
+        let begin = Instant::now();
+        let response = octoeverywhere.delete_notification_webhook(&token("token-1")).await;
+        assert_eq!(response.class, SILENCE, "{name}: {}", response.message);
+        assert!(response.message.ends_with("no answer in time"), "{}", response.message);
+        assert_eq!(count.load(Ordering::SeqCst), requests, "{name}");
+        // Both tries together.
+        let span = begin.elapsed();
+        assert!(
+            (Duration::from_secs(10)..Duration::from_secs(11)).contains(&span),
+            "{name}: {span:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn calls_over_connections_of_which_every_second_one_breaks_all_succeed() {
+    for breaks in [Reaction::Closes, Reaction::Resets] {
+        // Each new connection but those of second tries; and each that was kept, at the second request on it.
+        for (every, at, requests) in [(2, 0, 120), (3, 1, 90)] {
+            let (url, count) = server(move |n| if n % every == at { breaks } else { Reaction::Answers }).await;
+            let octoeverywhere = OctoEverywhere::new(&url, Clock::default()).unwrap();
+            for number in 0..60 {
+                let response = octoeverywhere.delete_notification_webhook(&token("token-1")).await;
+                assert_eq!(response.class, ResponseClass::Applied, "{number}: {}", response.message);
+            }
+            assert_eq!(count.load(Ordering::SeqCst), requests);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_means_depends_on_the_call_and_on_its_kind_of_content() {
+    let delete = async |status, headers, body| {
+        let (_, response) = exchange(answer(status, headers, body), |octoeverywhere| async move {
+            octoeverywhere.delete_notification_webhook(&token("token-1")).await
+        })
+        .await;
+        response.class
+    };
+    assert_eq!(delete(604, "", "").await, ResponseClass::Applied);
+    assert_eq!(delete(200, "", r#"{"Status":605}"#).await, ResponseClass::Suspended);
+    assert_eq!(
+        delete(200, "content-type: text/html\r\n", "soon").await,
+        service_fault()
+    );
+    let (_, response) = exchange(answer(200, "", r#"{"Status":604}"#), |octoeverywhere| async move {
+        octoeverywhere.test_webhook(&token("token-1")).await
+    })
+    .await;
+    assert_eq!(response.class, ResponseClass::Applied);
 }

@@ -37,7 +37,16 @@ struct Shard {
 
 struct Entry {
     due: EpochSeconds,
-    key: Result<RegistrationKey, Unreadable>,
+    row: DueRow,
+}
+
+/// What the index says of a row.
+#[derive(Debug)]
+pub struct DueRow {
+    /// Whose it is, unless not even that can be understood.
+    pub key: Result<RegistrationKey, Unreadable>,
+    /// When its webhook expires; the row itself may be unreadable.
+    pub expires_at: Option<EpochSeconds>,
 }
 
 /// What of a shard wasn't read yet.
@@ -66,14 +75,14 @@ impl RegistrationsTable {
 impl Due {
     /// The row that has been due the longest of those that weren't told yet. A row whose very key can't be understood is
     /// told as such.
-    pub async fn next(&mut self) -> Result<Option<Result<RegistrationKey, Unreadable>>, Unavailable> {
+    pub async fn next(&mut self) -> Result<Option<DueRow>, Unavailable> {
         self.read().await?;
         let oldest = self
             .shards
             .iter_mut()
             .filter(|shard| !shard.read.is_empty())
             .min_by_key(|shard| shard.read.front().map(|entry| entry.due));
-        Ok(oldest.and_then(|shard| shard.read.pop_front()).map(|entry| entry.key))
+        Ok(oldest.and_then(|shard| shard.read.pop_front()).map(|entry| entry.row))
     }
 
     /// How many rows there are that weren't told yet; at least so many, if counting them takes longer than `within`.
@@ -118,10 +127,16 @@ impl Due {
 }
 
 fn entry(item: &Item) -> Entry {
-    let due = item.get("dueAt").and_then(|due| due.as_n().ok()?.parse().ok());
+    let time = |name| {
+        let seconds = item.get(name).and_then(|time| time.as_n().ok()?.parse().ok());
+        seconds.map(EpochSeconds)
+    };
     Entry {
-        due: EpochSeconds(due.unwrap_or(0)),
-        key: item::read_key(item),
+        due: time("dueAt").unwrap_or(EpochSeconds(0)),
+        row: DueRow {
+            key: item::read_key(item),
+            expires_at: time(item::EXPIRES_AT),
+        },
     }
 }
 

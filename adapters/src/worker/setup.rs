@@ -1,5 +1,6 @@
 //! What the functions that work on registrations have in common before there is any work: their settings and clients.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::key_ring::KeyRing;
 use crate::octoeverywhere::{ClientError, OctoEverywhere};
 use crate::registrations::RegistrationsTable;
 use crate::sns::Topic;
+use crate::state::State;
 
 /// How long an AWS call may take, every retry included.
 const AWS_TIMEOUT: Duration = WRITE_TIMEOUT.unsigned_abs();
@@ -34,7 +36,7 @@ const AWS_TRIES: u32 = 3;
 pub struct Settings {
     table: String,
     /// The table of what isn't a registration.
-    pub state_table: String,
+    state_table: String,
     topic: String,
     secret: String,
     octoeverywhere: ServiceUrl,
@@ -136,6 +138,7 @@ impl Setup {
     pub fn worker(&self, request_id: &str, deadline_ms: u64) -> Result<Worker, ClientError> {
         let Settings {
             table,
+            state_table,
             topic,
             octoeverywhere,
             public,
@@ -143,8 +146,12 @@ impl Setup {
             clock,
             ..
         } = &self.settings;
+        // Lambda may deliver one asynchronous event twice under one request id, and both deliveries are workers of their own.
+        let name = format!("{request_id}/{:016x}", RandomState::new().build_hasher().finish());
+        let table = Table::new(self.dynamodb.clone(), table, &name);
+        let state = Table::new(self.dynamodb.clone(), state_table, &name);
         Ok(Worker {
-            table: RegistrationsTable::new(Table::new(self.dynamodb.clone(), table, request_id)),
+            table: RegistrationsTable::new(table, State::new(state, &name)),
             octoeverywhere: OctoEverywhere::new(&octoeverywhere.0, *clock)?,
             topic: Topic {
                 client: Arc::clone(&self.sns),

@@ -9,6 +9,8 @@ use printbell_adapters::api_gateway::request::HttpRequest;
 use printbell_shared::metadata::Metadata;
 use printbell_shared::notification::event::{EventType, TYPE_PREFIX};
 use printbell_shared::problem::{FieldError, Problem};
+use printbell_shared::registration::app_connection::AppConnection;
+use printbell_shared::registration::completion_url;
 use printbell_shared::registration::protocol::WishUpdate;
 use printbell_shared::registration::wish::{AppToken, EventFilter, InvalidEventType};
 use secrecy::SecretString;
@@ -22,12 +24,19 @@ const MAX_EVENT_TYPES: usize = 100;
 
 /// The fields of a PUT's body.
 const APP_TOKEN: &str = "appToken";
+const COMPLETION_URL: &str = "completionUrl";
 const EVENT_TYPES: &str = "eventTypes";
 const METADATA: &str = "metadata";
-const FIELDS: [&str; 3] = [APP_TOKEN, EVENT_TYPES, METADATA];
+const FIELDS: [&str; 4] = [APP_TOKEN, COMPLETION_URL, EVENT_TYPES, METADATA];
+
+/// The longest completion URL, in bytes: a token is up to 8 KiB, and what else the portal gives comes with it.
+const MAX_COMPLETION_URL: usize = 16 * 1024;
 
 /// Names of the AppToken, in lower case: ours, and the portal's.
 const TOKEN_NAMES: [&str; 2] = ["apptoken", "appapitoken"];
+
+/// The name of the URL that holds one, in lower case.
+const URL_NAME: &str = "completionurl";
 
 /// The event types that have a name.
 const NAMED_EVENT_TYPES: RangeInclusive<i64> = 1..=16;
@@ -44,12 +53,12 @@ pub(crate) fn wish_update(request: &HttpRequest) -> Result<WishUpdate, Problem> 
         let rule = suggesting("is not a field that there is", nearest(name, FIELDS));
         faults.add(&pointer(name), rule);
     }
-    let token = faults.token(&body);
+    let connection = faults.connection(&body);
     let events = faults.events(&body);
     let metadata = faults.metadata(&body);
     match (faults.0.is_empty(), events, metadata) {
         (true, Some(events), Some(metadata)) => Ok(WishUpdate {
-            token,
+            connection,
             events,
             metadata,
         }),
@@ -95,14 +104,50 @@ impl Faults {
 
     /// A token that is where nobody looks would be silently left out.
     fn misplaced_tokens(&mut self, request: &HttpRequest) {
-        let rule = "is no place for the token; send it in the body, as appToken";
-        let is_token = |name: &str| TOKEN_NAMES.contains(&name.to_ascii_lowercase().as_str());
-        if let Some(name) = request.header_names.iter().find(|name| is_token(name)) {
-            self.add(&format!("the header {name}"), rule);
+        let rule = |name: &str| match &name.to_ascii_lowercase() {
+            name if TOKEN_NAMES.contains(&name.as_str()) => {
+                Some("is no place for the token; send it in the body, as appToken")
+            }
+            name if name == URL_NAME => {
+                Some("is no place for the portal's final URL; send it in the body, as completionUrl")
+            }
+            _ => None,
+        };
+        for name in &request.header_names {
+            if let Some(rule) = rule(name) {
+                self.add(&format!("the header {name}"), rule);
+                break;
+            }
         }
-        for (name, _) in parameters(&request.query).filter(|(name, _)| is_token(name)) {
-            self.add(&name, rule);
+        for (name, _) in parameters(&request.query) {
+            if let Some(rule) = rule(&name) {
+                self.add(&name, rule);
+            }
         }
+    }
+
+    /// The App Connection, by its token or by the portal's final URL.
+    fn connection(&mut self, body: &Map<String, Value>) -> Option<AppConnection> {
+        if !body.contains_key(COMPLETION_URL) {
+            return self.token(body).map(|token| AppConnection { token, id: None });
+        }
+        if body.contains_key(APP_TOKEN) {
+            self.add("/completionUrl", "can't stand beside appToken: send one of the two");
+            return None;
+        }
+        match body[COMPLETION_URL].as_str() {
+            None => self.add("/completionUrl", "must be a string"),
+            Some(url) if url.len() > MAX_COMPLETION_URL => {
+                self.add("/completionUrl", format!("can have at most {MAX_COMPLETION_URL} bytes"));
+            }
+            Some(url) => {
+                let connection = completion_url::read(url);
+                return connection
+                    .inspect_err(|rule| self.add("/completionUrl", rule.to_string()))
+                    .ok();
+            }
+        }
+        None
     }
 
     fn token(&mut self, body: &Map<String, Value>) -> Option<AppToken> {
@@ -158,11 +203,16 @@ impl Faults {
                 return None;
             }
         };
-        let token = body.get(APP_TOKEN).and_then(Value::as_str);
+        let secrets = [APP_TOKEN, COMPLETION_URL].map(|name| body.get(name).and_then(Value::as_str));
+        let is_secret = |text: &str| {
+            let (lower, texts) = (text.to_ascii_lowercase(), secrets.into_iter().flatten());
+            lower.contains(TOKEN_IN_URL) || { texts }.any(|secret| secret == text || is_token_of(secret, text))
+        };
+        let is_name = |name: &str| TOKEN_NAMES.contains(&name) || name == URL_NAME;
         let mut metadata = Metadata::default();
         for (name, value) in pairs {
             let field = format!("/metadata{}", pointer(name));
-            if TOKEN_NAMES.contains(&name.as_str()) || (token.is_some() && value.as_str() == token) {
+            if is_name(name) || value.as_str().is_some_and(is_secret) {
                 self.add(
                     &field,
                     "is no place for the token: metadata is in the callback URL and in each message",
@@ -179,11 +229,19 @@ impl Faults {
     }
 }
 
+/// What comes before the token in the portal's final URL, in lower case.
+const TOKEN_IN_URL: &str = "appapitoken=";
+
+/// Whether `text` is the token in this URL.
+fn is_token_of(url: &str, text: &str) -> bool {
+    completion_url::read(url).is_ok_and(|connection| connection.token.expose() == text)
+}
+
 /// What stands around a token that was copied with something else, as a rule.
 fn around_token(text: &str) -> Option<&'static str> {
     let text = text.to_ascii_lowercase();
-    if text.contains("appapitoken=") {
-        Some("must be the token alone: in the portal's final URL it is what follows appApiToken=, up to the next &")
+    if text.contains(TOKEN_IN_URL) {
+        Some("must be the token alone; did you mean completionUrl? That takes the portal's final URL as it is")
     } else if text.starts_with("apptoken:") || text.starts_with("bearer ") {
         Some("must be the token alone, without the name of a header or a scheme before it")
     } else {
@@ -354,8 +412,7 @@ mod tests {
             &[("/metadata/apptoken", rule), ("/metadata/room", rule)],
         );
         let header = "must be the token alone, without the name of a header or a scheme before it";
-        let url =
-            "must be the token alone: in the portal's final URL it is what follows appApiToken=, up to the next &";
+        let url = "must be the token alone; did you mean completionUrl? That takes the portal's final URL as it is";
         for (token, rule) in [
             ("AppToken: secret", header),
             ("apptoken:secret", header),
@@ -364,6 +421,58 @@ mod tests {
         ] {
             check(json!({"appToken": token}), &[("/appToken", rule)]);
         }
+    }
+
+    #[test]
+    fn the_portal_s_final_url_is_taken_in_place_of_the_token() {
+        let url = "https://app.example/back?room=1?Success=true&id=7&appapitoken=to%2Bken&authBearerToken=b";
+        let update = wish_update(&put(&json!({"completionUrl": url}).to_string())).unwrap();
+        assert_eq!(update.connection.unwrap().token.expose(), "to+ken");
+        let no_token = "has no appApiToken: send the URL that the portal ended at, whole, with all that follows its ?; \
+                        the token alone goes into appToken";
+        let unfinished = "says success=false, so there is no App Connection: have the user go through the portal again";
+        for (value, rule) in [
+            (json!(5), "must be a string"),
+            (json!(null), "must be a string"),
+            (json!("secret"), no_token),
+            (json!("https://app.example/back?success=false"), unfinished),
+            (
+                json!(format!("{url}&x={}", "x".repeat(16 * 1024))),
+                "can have at most 16384 bytes",
+            ),
+        ] {
+            check(json!({"completionUrl": value}), &[("/completionUrl", rule)]);
+        }
+        let both = "can't stand beside appToken: send one of the two";
+        for token in [json!("secret"), json!(null)] {
+            check(
+                json!({"completionUrl": url, "appToken": token}),
+                &[("/completionUrl", both)],
+            );
+        }
+        let field = "is not a field that there is; did you mean completionUrl?";
+        for name in ["completionURL", "completion_url", "completion"] {
+            check(json!({name: url}), &[(&format!("/{name}"), field)]);
+        }
+        let place = "is no place for the portal's final URL; send it in the body, as completionUrl";
+        let request = HttpRequest {
+            header_names: vec!["completionurl".to_owned()],
+            query: b"completionUrl=secret".to_vec(),
+            ..put("{}")
+        };
+        check_request(
+            &request,
+            &[("the header completionurl", place), ("completionUrl", place)],
+        );
+        let rule = "is no place for the token: metadata is in the callback URL and in each message";
+        check(
+            json!({"completionUrl": url, "metadata": {"a": url, "b": "to+ken", "completionurl": "x", "d": "back"}}),
+            &[
+                ("/metadata/a", rule),
+                ("/metadata/b", rule),
+                ("/metadata/completionurl", rule),
+            ],
+        );
     }
 
     #[test]
@@ -376,7 +485,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_empty_and_the_token_none() {
         let update = wish_update(&put(r#"{"eventTypes":[2,1,2]}"#)).unwrap();
-        assert_eq!((update.token, update.events.types()), (None, &[1, 2][..]));
+        assert_eq!((update.connection, update.events.types()), (None, &[1, 2][..]));
         assert!(update.metadata.is_empty());
     }
 }

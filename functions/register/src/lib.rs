@@ -20,26 +20,23 @@ mod route;
 mod suggestion;
 mod view;
 
-use std::sync::Arc;
-
 use lambda_runtime::{Error, LambdaEvent};
 use printbell_adapters::api_gateway::request::HttpRequest;
 use printbell_adapters::api_gateway::response::HttpResponse;
+use printbell_adapters::registrations::ReadError;
 use printbell_adapters::worker::Worker;
 use printbell_adapters::worker::setup::Setup;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::problem::Problem;
-use printbell_shared::registration::Registration;
-use printbell_shared::registration::renewal::Status;
 use printbell_shared::registration::service_response::ResponseClass;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use config::Config;
 use list::Query;
-use problems::{absent, not_while, unread};
+use problems::{absent, replaced, unread};
 use route::Route;
-use view::show;
+use view::{show, show_unreadable};
 
 /// The function.
 pub struct Registrations {
@@ -67,7 +64,12 @@ impl Registrations {
 async fn respond(worker: &Worker, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     match Route::of(request)? {
         Route::List(tenant) => list::list(worker, Query::read(tenant, &request.query)?).await,
-        Route::Get(key) => Ok(show(200, &*get(worker, &key).await?)),
+        Route::Get(key) => match worker.table.get(&key).await {
+            Ok(Some(row)) => Ok(show(200, &row, worker.clock.now())),
+            Ok(None) => Err(absent(&key)),
+            Err(ReadError::Unreadable(row)) => Ok(show_unreadable(&row)),
+            Err(error) => Err(unread(error)),
+        },
         Route::Put(key) => change::put(worker, &key, input::wish_update(request)?).await,
         Route::Delete(key) => change::delete(worker, &key).await,
         Route::Renew(key) => change::renew(worker, &key).await,
@@ -75,26 +77,23 @@ async fn respond(worker: &Worker, request: &HttpRequest) -> Result<HttpResponse,
     }
 }
 
-async fn get(worker: &Worker, key: &RegistrationKey) -> Result<Arc<Registration>, Problem> {
-    let row = worker.table.get(key).await.map_err(unread)?;
-    row.ok_or_else(|| absent(key))
-}
-
 /// `POST …/test`: has OctoEverywhere send a test notification, and tells what it says about that.
 async fn test(worker: &Worker, key: &RegistrationKey) -> Result<HttpResponse, Problem> {
-    let row = get(worker, key).await?;
-    if matches!(row.renewal.status, Status::Revoked | Status::Deleting) {
-        return Err(not_while(&row));
-    }
-    let response = worker.octoeverywhere.test_webhook(&row.wish.token).await;
-    match response.class {
-        ResponseClass::Applied => Ok(match serde_json::from_str::<IgnoredAny>(&response.message) {
-            Ok(_) => HttpResponse::raw_json(200, response.message),
-            Err(_) => HttpResponse::text(200, response.message),
-        }),
-        ResponseClass::Temporary { .. } => Err(Problem::new(503, "OctoEverywhere is failing", response.message)),
-        ResponseClass::Suspended | ResponseClass::Refused => {
-            Err(Problem::new(422, "Refused by OctoEverywhere", response.message))
+    let row = worker.table.get(key).await.map_err(unread)?;
+    let row = row.ok_or_else(|| absent(key))?;
+    let Some(connection) = &row.wish.connection else {
+        return Err(replaced(key));
+    };
+    let response = worker.octoeverywhere.test_webhook(&connection.token).await;
+    let title = match response.class {
+        ResponseClass::Applied => {
+            return Ok(match serde_json::from_str::<IgnoredAny>(&response.message) {
+                Ok(_) => HttpResponse::raw_json(200, response.message),
+                Err(_) => HttpResponse::text(200, response.message),
+            });
         }
-    }
+        ResponseClass::Temporary { .. } => "OctoEverywhere is failing",
+        ResponseClass::Suspended | ResponseClass::Refused | ResponseClass::Doubtful => "Refused by OctoEverywhere",
+    };
+    Err(Problem::new(502, title, response.message))
 }

@@ -3,15 +3,14 @@
 use printbell_adapters::api_gateway::paging::{Paging, parameters};
 use printbell_adapters::api_gateway::response::HttpResponse;
 use printbell_adapters::dynamodb::cursor::InvalidCursor;
-use printbell_adapters::registrations::page::{PageError, Scope};
+use printbell_adapters::registrations::page::{PageError, Scope, StatusFilter};
 use printbell_adapters::worker::Worker;
 use printbell_shared::id::TenantId;
 use printbell_shared::problem::{FieldError, Problem};
-use printbell_shared::registration::renewal::Status;
 
 use crate::problems::{invalid, unavailable};
 use crate::suggestion::{nearest, suggesting};
-use crate::view::{List, View};
+use crate::view::{Item, List};
 
 /// How many requests to DynamoDB one page may take: a rare status can leave nothing of a thousand rows, and then an empty
 /// page with a `next` comes sooner than a full one.
@@ -37,14 +36,17 @@ impl Query {
             let rule = match (name.as_str(), paging.take(&name, &value)) {
                 (_, Some(Ok(()))) => continue,
                 (_, Some(Err(rule))) => rule,
-                (STATUS, None) => match Status::parse(&value) {
+                (STATUS, None) => match StatusFilter::parse(&value) {
                     Some(status) => {
                         scope.status = Some(status);
                         continue;
                     }
                     None => {
-                        let words = Status::ALL.map(Status::as_str);
-                        suggesting(&format!("must be one of {}", words.join(", ")), nearest(&value, words))
+                        let words: Vec<_> = StatusFilter::words().collect();
+                        suggesting(
+                            &format!("must be one of {}", words.join(", ")),
+                            nearest(&value, words.iter().copied()),
+                        )
                     }
                 },
                 (_, None) => {
@@ -77,27 +79,23 @@ fn foreign_next() -> FieldError {
 pub(crate) async fn list(worker: &Worker, query: Query) -> Result<HttpResponse, Problem> {
     let Query { scope, paging } = query;
     let Paging { mut after, limit } = paging;
+    let now = worker.clock.now();
     let mut rows = Vec::new();
     for _ in 0..MAX_READS {
         let missing = limit - u32::try_from(rows.len()).unwrap_or(limit);
-        let page = worker.table.page(&scope, after.as_ref(), missing).await;
+        let page = worker.table.page(&scope, after.as_ref(), missing, now.into()).await;
         let page = page.map_err(|error| match error {
             PageError::Cursor(InvalidCursor) => invalid(vec![foreign_next()]),
             PageError::Unavailable(error) => unavailable(error),
         })?;
-        for row in page.rows {
-            match row {
-                Ok(row) => rows.push(row),
-                Err(error) => tracing::error!(row = error.key, "{error}"),
-            }
-        }
+        rows.extend(page.rows);
         after = page.next;
         if after.is_none() || rows.len() >= limit as usize {
             break;
         }
     }
     let list = List {
-        items: rows.iter().map(View::from).collect(),
+        items: rows.iter().map(|row| Item::of(row, now)).collect(),
         next: after.map(|after| after.to_string()),
     };
     Ok(HttpResponse::json(200, &list))
@@ -106,6 +104,7 @@ pub(crate) async fn list(worker: &Worker, query: Query) -> Result<HttpResponse, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use printbell_shared::registration::renewal::Status;
 
     fn faults(query: &str) -> Vec<String> {
         let read = Query::read("abc".parse().ok(), query.as_bytes());
@@ -119,7 +118,10 @@ mod tests {
     #[test]
     fn a_query_says_which_page() {
         let query = Query::read("abc".parse().ok(), b"limit=7&status=suspended").unwrap();
-        assert_eq!((query.paging.limit, query.scope.status), (7, Some(Status::Suspended)));
+        assert_eq!(
+            (query.paging.limit, query.scope.status),
+            (7, Some(StatusFilter::Status(Status::Suspended)))
+        );
         let query = Query::read(None, b"").unwrap();
         assert_eq!((query.paging.limit, query.scope), (100, Scope::default()));
     }
@@ -131,10 +133,10 @@ mod tests {
             all,
             [
                 "limit: must be a number from 1 to 100",
-                "status: must be one of pending, active, suspended, revoked, deleting",
+                "status: must be one of pending, active, suspended, revoked, replaced, deleting, lapsed, unreadable",
                 "next: must be the `next` of an earlier page of the same list",
                 "stauts: is not a parameter that there is; did you mean status?",
-                "status: must be one of pending, active, suspended, revoked, deleting; did you mean suspended?",
+                "status: must be one of pending, active, suspended, revoked, replaced, deleting, lapsed, unreadable; did you mean suspended?",
                 "room: is not a parameter that there is",
                 "Limit: is not a parameter that there is; did you mean limit?",
                 "after: is not a parameter that there is",

@@ -6,8 +6,7 @@ use printbell_adapters::registrations::ReadError;
 use printbell_adapters::worker::WorkError;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::problem::{FieldError, Problem};
-use printbell_shared::registration::Registration;
-use printbell_shared::registration::renewal::Status;
+use printbell_shared::registration::TooManyOldTokens;
 
 /// `400`, with every field that breaks a rule.
 pub(crate) fn invalid(errors: Vec<FieldError>) -> Problem {
@@ -27,12 +26,27 @@ pub(crate) fn absent(key: &RegistrationKey) -> Problem {
     )
 }
 
-/// `409`: what can't be asked of a registration that is on its way out.
-pub(crate) fn not_while(row: &Registration) -> Problem {
-    match row.renewal.status {
-        Status::Revoked => revoked(&row.key),
-        _ => deleting(&row.key),
-    }
+/// `409`: it has no token.
+pub(crate) fn replaced(key: &RegistrationKey) -> Problem {
+    let detail = format!(
+        "The token of the registration {key} belongs to another registration now. PUT a token of its own, or DELETE it."
+    );
+    Problem::new(409, "Conflict", detail)
+}
+
+/// `409`: names nobody, for another tenant's customers are nobody's business.
+pub(crate) fn of_another_tenant() -> Problem {
+    let detail = "A registration of another tenant holds this appToken. DELETE that one first, or have the printer's owner connect \
+                  it again, and PUT the new appToken. Nothing was changed.";
+    Problem::new(409, "Conflict", detail)
+}
+
+/// `409`: tokens come faster than their webhooks can be deleted.
+pub(crate) fn crowded(key: &RegistrationKey, reason: TooManyOldTokens) -> Problem {
+    let detail = format!(
+        "For the registration {key}, {reason}. Send the request again once OctoEverywhere can be reached. Nothing was changed."
+    );
+    Problem::new(409, "Conflict", detail)
 }
 
 /// `409`: only a PUT brings it back.
@@ -56,21 +70,31 @@ pub(crate) fn unavailable(reason: impl Display) -> Problem {
     Problem::new(503, "Service Unavailable", detail)
 }
 
+/// `503`, where it can't be known whether anything was changed.
+fn unknown(reason: impl Display) -> Problem {
+    tracing::error!("{reason}");
+    let detail =
+        "It is not known whether the change was stored. Send the request again in a moment: it may be repeated.";
+    Problem::new(503, "Service Unavailable", detail)
+}
+
 /// What to tell when a row can't be had.
 pub(crate) fn unread(error: ReadError) -> Problem {
     match error {
         ReadError::Unavailable(error) => unavailable(error),
         ReadError::Unreadable(error) => {
-            tracing::error!(row = error.key, "{error}");
+            tracing::error!(row = error.key(), "{error}");
             Problem::new(500, "Unreadable Registration", error.to_string())
         }
     }
 }
 
-/// What to tell when a change was not even written.
+/// What to tell when a change wasn't written, or may have been.
 pub(crate) fn unwritten(error: WorkError) -> Problem {
     match error {
-        WorkError::Table(error) => unread(error),
-        other => unavailable(other),
+        WorkError::Read(error) => unread(error),
+        WorkError::Write(ReadError::Unavailable(error)) => unknown(error),
+        WorkError::Write(error @ ReadError::Unreadable(_)) => unread(error),
+        WorkError::Keys(error) => unavailable(error),
     }
 }

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn slips_and_other_ways_of_writing_are_understood() {
-        const FIELDS: [&str; 3] = ["appToken", "eventTypes", "metadata"];
+        const FIELDS: [&str; 4] = ["appToken", "completionUrl", "eventTypes", "metadata"];
         for (name, meant) in [
             ("apptoken", "appToken"),
             ("AppToken", "appToken"),
@@ -57,6 +57,10 @@ mod tests {
             ("appApiToken", "appToken"),
             ("apToken", "appToken"),
             ("token", "appToken"),
+            ("completionURL", "completionUrl"),
+            ("completion_url", "completionUrl"),
+            ("completeUrl", "completionUrl"),
+            ("completion", "completionUrl"),
             ("eventType", "eventTypes"),
             ("event_types", "eventTypes"),
             ("events", "eventTypes"),

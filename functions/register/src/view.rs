@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use printbell_adapters::api_gateway::response::HttpResponse;
+use printbell_adapters::registrations::item::Unreadable;
+use printbell_adapters::registrations::page::{LAPSED, UNREADABLE};
 use printbell_shared::id::{PrinterRef, TenantId};
 use printbell_shared::metadata::Metadata;
 use printbell_shared::registration::Registration;
-use printbell_shared::registration::renewal::{EpochSeconds, Status};
+use printbell_shared::registration::renewal::EpochSeconds;
 use serde::Serialize;
 
 /// A registration, as the contract shows it. What isn't known or doesn't apply is `null`.
@@ -34,38 +36,94 @@ struct ErrorView<'a> {
     message: &'a str,
 }
 
-/// Shows a registration.
-pub(crate) fn show(status: u16, row: &Registration) -> HttpResponse {
-    HttpResponse::json(status, &View::from(row))
+/// A row that can't be read.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnreadableView<'a> {
+    tenant_id: &'a str,
+    printer_ref: &'a str,
+    status: &'static str,
+    last_error: UnreadableError,
+}
+
+#[derive(Debug, Serialize)]
+struct UnreadableError {
+    at: Option<Timestamp>,
+    code: Option<u16>,
+    message: String,
+}
+
+/// An item of a list.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Item<'a> {
+    Readable(View<'a>),
+    Unreadable(UnreadableView<'a>),
+}
+
+/// Shows a registration as it is at `now`.
+pub(crate) fn show(status: u16, row: &Registration, now: Timestamp) -> HttpResponse {
+    HttpResponse::json(status, &View::of(row, now))
+}
+
+/// Shows a row that can't be read.
+pub(crate) fn show_unreadable(row: &Unreadable) -> HttpResponse {
+    HttpResponse::json(200, &UnreadableView::from(row))
 }
 
 /// A page of registrations.
 #[derive(Debug, Serialize)]
 pub(crate) struct List<'a> {
     /// The registrations.
-    pub(crate) items: Vec<View<'a>>,
+    pub(crate) items: Vec<Item<'a>>,
     /// What to ask for with `?next=`; `null` on the last page.
     pub(crate) next: Option<String>,
 }
 
-impl<'a> From<&'a Registration> for View<'a> {
-    fn from(row: &'a Registration) -> Self {
+impl<'a> Item<'a> {
+    /// A row as it is at `now`.
+    pub(crate) fn of(row: &'a Result<Registration, Unreadable>, now: Timestamp) -> Self {
+        match row {
+            Ok(row) => Self::Readable(View::of(row, now)),
+            Err(unreadable) => Self::Unreadable(unreadable.into()),
+        }
+    }
+}
+
+impl<'a> From<&'a Unreadable> for UnreadableView<'a> {
+    fn from(row: &'a Unreadable) -> Self {
+        Self {
+            tenant_id: &row.tenant,
+            printer_ref: &row.printer,
+            status: UNREADABLE,
+            last_error: UnreadableError {
+                at: None,
+                code: None,
+                message: row.to_string(),
+            },
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    fn of(row: &'a Registration, now: Timestamp) -> Self {
         let renewal = &row.renewal;
         // The table keeps seconds, so that is what a PUT shows as well.
         let whole = |time| EpochSeconds::from(time).to_timestamp();
+        let status = match renewal.has_lapsed(now.into()) {
+            true => LAPSED,
+            false => renewal.status.as_str(),
+        };
         Self {
             tenant_id: &row.key.tenant,
             printer_ref: &row.key.printer,
-            status: renewal.status.as_str(),
+            status,
             event_types: row.wish.events.types(),
             metadata: &row.wish.metadata,
             created_at: row.created_at.map(whole),
             renewed_at: renewal.renewed_at.map(EpochSeconds::to_timestamp),
             expires_at: renewal.expires_at().map(EpochSeconds::to_timestamp),
-            next_attempt_at: renewal
-                .due
-                .filter(|_| renewal.status != Status::Revoked)
-                .map(EpochSeconds::to_timestamp),
+            next_attempt_at: renewal.due.map(EpochSeconds::to_timestamp),
             attempts: renewal.attempts,
             last_error: row.last_error.as_ref().map(|error| ErrorView {
                 at: error.at.to_timestamp(),

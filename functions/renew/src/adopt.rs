@@ -15,6 +15,7 @@ use crate::event::{RawKey, Records};
 use crate::pace::{Limits, RunPace};
 use crate::report::Report;
 use crate::row::{RowResult, renew};
+use crate::turn::begin;
 
 /// As many rows as are renewed at once: somebody who writes a few is watching. What an import leaves waits for the schedule,
 /// whose runs keep to one rate.
@@ -51,18 +52,26 @@ pub(crate) async fn adopt(worker: Arc<Worker>, limits: Limits, records: Records)
                     adopted.push(key);
                 }
             }
-            Err(rule) => report.count(RowResult::Unreadable(Unreadable {
-                key: format!("{}/{}", row.tenant, row.printer),
-                reason: format!("its tenantId and printerRef {rule}"),
-            })),
+            Err(rule) => report.count(RowResult::Unreadable {
+                row: Unreadable {
+                    tenant: row.tenant,
+                    printer: row.printer,
+                    reason: format!("its tenantId and printerRef {rule}"),
+                },
+                expiry: None,
+            }),
         }
     }
     let count = adopted.len() as u64;
-    if adopted.len() <= AT_ONCE {
+    // A run that is at it will come to them, or the next one.
+    if (1..=AT_ONCE).contains(&adopted.len()) && begin(&worker).await? {
         let pace = Arc::new(RunPace::until_deadline(limits, &worker));
+        pace.no_more_rows();
         for key in adopted {
-            report.count(renew(Arc::clone(&worker), Arc::clone(&pace), key).await);
+            let _under_way = pace.row_begins();
+            report.count(renew(Arc::clone(&worker), Arc::clone(&pace), key, None).await);
         }
+        worker.table.state.end_run().await?;
     }
     Ok(Adoption {
         adopted: count,

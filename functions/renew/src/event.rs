@@ -4,15 +4,17 @@ use printbell_adapters::dynamodb::cursor::Cursor;
 use printbell_shared::id::TenantId;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Renew what is due: the schedule's event, and any other that names nothing else to do.
+    /// Renew what is due: the schedule's `{"run": {}}`, or `{}`.
     Run,
     /// Make registrations due again: `{"reapply": {…}}`, by hand.
     Reapply(Reapply),
+    /// Make the table `State` again from the registrations: `{"rebuild": {}}`, by hand.
+    Rebuild(Rebuild),
     /// Rows that a person wrote: `{"Records": […]}`, from the table's stream.
     Adopt(Records),
 }
@@ -41,6 +43,15 @@ pub struct Reapply {
     pub from: Option<jiff::Timestamp>,
 }
 
+/// How far the table `State` is made again. `{}` is from the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rebuild {
+    /// Go on where an earlier invocation ended.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text")]
+    pub after: Option<Cursor>,
+}
+
 /// The key of a row in the table's stream, whatever it is: rows that are written by hand may break every rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawKey {
@@ -50,19 +61,43 @@ pub struct RawKey {
     pub printer: String,
 }
 
+/// What is said of any other event. Nothing of it is quoted: a record holds a whole row, token and all.
+const ACCEPTED: &str = r#"this event is not understood, and nothing was done; send {"run": {}}, {"reapply": {…}}, {"rebuild": {}} or the table's {"Records": […]}"#;
+
+/// Where the records come from that the table's stream tells.
+const TABLE_STREAM: &str = "aws:dynamodb";
+
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Option::<Map<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
-        if let Some(reapply) = event.get("reapply") {
-            let reapply = Reapply::deserialize(reapply);
-            return reapply
-                .map(Self::Reapply)
-                .map_err(|error| D::Error::custom(format!("reapply: {error}")));
-        }
-        let Some(Value::Array(records)) = event.get("Records") else {
-            return Ok(Self::Run);
+        let Value::Object(event) = Value::deserialize(deserializer)? else {
+            return Err(D::Error::custom(ACCEPTED));
         };
-        // No record is ever quoted: it holds a whole row, token and all.
+        let mut members = event.iter();
+        match (members.next(), members.next()) {
+            (None, _) => Ok(Self::Run),
+            (Some((name, Value::Object(run))), None) if name == "run" && run.is_empty() => Ok(Self::Run),
+            // As a list it would be read in order, and an empty one as all of them.
+            (Some((name, reapply)), None) if name == "reapply" && reapply.is_object() => Reapply::deserialize(reapply)
+                .map(Self::Reapply)
+                .map_err(|error| D::Error::custom(format!("reapply: {error}"))),
+            (Some((name, rebuild)), None) if name == "rebuild" && rebuild.is_object() => Rebuild::deserialize(rebuild)
+                .map(Self::Rebuild)
+                .map_err(|error| D::Error::custom(format!("rebuild: {error}"))),
+            (Some((name, Value::Array(records))), None) if name == "Records" => {
+                let records = Records::read(records).ok_or(ACCEPTED);
+                records.map(Self::Adopt).map_err(D::Error::custom)
+            }
+            _ => Err(D::Error::custom(ACCEPTED)),
+        }
+    }
+}
+
+impl Records {
+    /// `None`: at least one comes from somewhere else. What else is odd about a record costs that record.
+    fn read(records: &[Value]) -> Option<Self> {
+        if !records.iter().all(is_from_the_table) {
+            return None;
+        }
         let key = |record: &Value| {
             let key = |name: &str| record["dynamodb"]["Keys"][name]["S"].as_str().map(str::to_owned);
             Some(RawKey {
@@ -72,8 +107,14 @@ impl<'de> Deserialize<'de> for Event {
         };
         let rows: Vec<_> = records.iter().filter_map(key).collect();
         let odd = (records.len() - rows.len()) as u64;
-        Ok(Self::Adopt(Records { rows, odd }))
+        Some(Self { rows, odd })
     }
+}
+
+/// Whether a record doesn't say that it is from somewhere else. (SNS spells it `EventSource`.)
+fn is_from_the_table(record: &Value) -> bool {
+    let sources = ["eventSource", "EventSource"].map(|name| record.get(name));
+    sources.into_iter().flatten().all(|source| source == TABLE_STREAM)
 }
 
 /// Values that are told as text.
@@ -111,11 +152,75 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_names_nothing_else_is_a_run() {
-        let schedule =
-            json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"});
-        for event in [json!({}), json!(null), schedule] {
+    fn the_schedule_s_event_and_an_empty_one_are_a_run() {
+        for event in [json!({}), json!({"run": {}})] {
             assert_eq!(read(event), Ok(Event::Run));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_and_never_a_run() {
+        let sns = json!({"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": "secret"}});
+        let row = json!({"dynamodb": {"Keys": {"tenantId": {"S": "a"}, "printerRef": {"S": "p"}}}});
+        let of = |source: Value| {
+            let mut record = row.clone();
+            record["eventSource"] = source;
+            json!({"Records": [row, record]})
+        };
+        for event in [
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(""),
+            json!("run"),
+            json!("{}"),
+            json!(r#"{"run":{}}"#),
+            json!([]),
+            json!([{}]),
+            json!([{"run": {}}]),
+            json!({"run": null}),
+            json!({"run": true}),
+            json!({"run": []}),
+            json!({"run": "secret"}),
+            json!({"run": {"x": 1}}),
+            json!({"Run": {}}),
+            json!({"": {}}),
+            json!({"secret": {}}),
+            json!({"rerun": {}}),
+            json!({"Reapply": {}}),
+            json!({"reapply": null}),
+            json!({"reapply": "all"}),
+            json!({"reapply": []}),
+            json!({"reapply": ["abc"]}),
+            json!({"records": []}),
+            // Two of them together, or one with something else.
+            json!({"run": {}, "reapply": {}}),
+            json!({"run": {}, "Records": []}),
+            json!({"reapply": {}, "Records": []}),
+            json!({"run": {}, "secret": 1}),
+            json!({"reapply": {}, "secret": 1}),
+            json!({"Records": [], "secret": 1}),
+            // Others' events.
+            json!({"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}),
+            json!({"version": "0", "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+                   "detail": {"alarmName": "secret", "state": {"value": "OK"}}}),
+            json!({"source": "aws.cloudwatch", "alarmArn": "arn:aws:cloudwatch:…", "alarmData": {"alarmName": "secret"}}),
+            json!({"version": "2.0", "routeKey": "GET /", "rawPath": "/", "headers": {}, "requestContext": {}}),
+            of(json!("aws:sqs")),
+            of(json!("aws:s3")),
+            of(json!("aws:kinesis")),
+            of(json!("AWS:DynamoDB")),
+            of(json!("")),
+            of(json!(null)),
+            of(json!(["aws:dynamodb"])),
+            json!({"Records": [sns]}),
+            // No list of records.
+            json!({"Records": null}),
+            json!({"Records": {}}),
+            json!({"Records": "secret"}),
+            json!({"Records": row}),
+        ] {
+            assert_eq!(read(event.clone()), Err(ACCEPTED.to_owned()), "{event}");
         }
     }
 
@@ -138,7 +243,6 @@ mod tests {
             (json!({"tenant": "abc"}), "reapply: unknown field `tenant`"),
             (json!({"tenantId": "a b"}), "reapply: must be 1 to 64 characters"),
             (json!({"after": "?"}), "reapply: must be the `next`"),
-            (json!("all"), "reapply: invalid type"),
         ] {
             let error = read(json!({"reapply": reapply})).unwrap_err();
             assert!(error.starts_with(reason), "{error}");
@@ -159,7 +263,7 @@ mod tests {
     fn a_record_of_the_stream_is_taken_by_its_key() {
         let image = json!({"tenantId": {"S": "a b"}, "printerRef": {"S": "p1"}, "appToken": {"S": "secret-token"}});
         let keys = json!({"tenantId": {"S": "a b"}, "printerRef": {"S": "p1"}});
-        let record = json!({"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": image}});
+        let record = json!({"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {"Keys": keys, "NewImage": image}});
         let key = RawKey {
             tenant: "a b".to_owned(),
             printer: "p1".to_owned(),

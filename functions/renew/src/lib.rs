@@ -5,8 +5,9 @@
 //! |---|---|
 //! | what the function is invoked with | `event` |
 //! | registrations that are to be applied again | `reapply` |
+//! | who holds which token, made again from the registrations | `rebuild` |
 //! | rows that were written by hand | `adopt` |
-//! | one run over what is due, and each row of it | `run`, `row` |
+//! | one run over what is due, one at a time, and each row of it | `run`, `turn`, `row` |
 //! | how hard OctoEverywhere is worked meanwhile | `pace` |
 //! | what a run came to, as answer and as metrics | `report` |
 //!
@@ -19,9 +20,11 @@ mod config;
 mod event;
 mod pace;
 mod reapply;
+mod rebuild;
 mod report;
 mod row;
 mod run;
+mod turn;
 
 use std::sync::Arc;
 
@@ -35,6 +38,7 @@ use config::Config;
 use event::Event;
 use pace::Limits;
 use reapply::Reapplication;
+use rebuild::Rebuilding;
 use report::Report;
 
 /// The function.
@@ -60,8 +64,9 @@ impl Renewals {
         let limits = self.limits;
         // Boxed, because the compiler computes the layout of each, and gives up on all of them in one.
         Ok(match payload {
-            Event::Run => Summary::Run(Box::pin(run(worker, limits, &context.env_config.function_name)).await?),
+            Event::Run => Box::pin(run(worker, limits, &context.env_config.function_name)).await?,
             Event::Reapply(which) => Summary::Reapplication(Box::pin(reapply::reapply(&worker, limits, which)).await?),
+            Event::Rebuild(from) => Summary::Rebuilding(Box::pin(rebuild::rebuild(&worker, from)).await?),
             Event::Adopt(records) => Summary::Adoption(Box::pin(adopt::adopt(worker, limits, records)).await?),
         })
     }
@@ -72,17 +77,38 @@ impl Renewals {
 #[serde(untagged)]
 enum Summary {
     Run(Report),
+    /// Another run is at it, which does what this one would have done.
+    Elsewhere(Elsewhere),
     Reapplication(Reapplication),
+    Rebuilding(Rebuilding),
     /// Of rows that were written by hand.
     Adoption(Adoption),
 }
 
+/// That another run is at it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Elsewhere {
+    is_another_run_under_way: bool,
+}
+
 /// A run, its figures logged as metrics.
-async fn run(worker: Arc<Worker>, limits: Limits, function: &str) -> Result<Report, Error> {
+async fn run(worker: Arc<Worker>, limits: Limits, function: &str) -> Result<Summary, Error> {
     let now = worker.clock.now();
     // Without a key nothing can be renewed: better not to take any lease.
     worker.keys.signing_key(now).await?;
-    let report = run::run(worker, limits).await?;
+    if !turn::wait(&worker).await? {
+        tracing::warn!("another run is under way, and does what this one would have done");
+        return Ok(Summary::Elsewhere(Elsewhere {
+            is_another_run_under_way: true,
+        }));
+    }
+    let report = run::run(Arc::clone(&worker), limits).await;
+    // It is over with the invocation, if nobody can be told now.
+    if let Err(error) = worker.table.state.end_run().await {
+        tracing::error!("the run's turn can't be given back: {error}");
+    }
+    let report = report?;
     println!("{}", report.to_emf(function, now));
-    Ok(report)
+    Ok(Summary::Run(report))
 }

@@ -38,7 +38,7 @@ pub(crate) struct Reapplication {
     pub reapplied: u64,
     /// Registrations that were due by then already.
     pub due_already: u64,
-    /// Registrations that are revoked or being deleted: they aren't applied again.
+    /// Registrations that are revoked, replaced or being deleted: they aren't applied again.
     pub left_alone: u64,
     /// Rows that can't be read. The log names them.
     pub unreadable: u64,
@@ -77,13 +77,13 @@ pub(crate) async fn reapply(worker: &Worker, limits: Limits, reapply: Reapply) -
     let mut after = reapply.after;
     let mut reapplication = Reapplication::default();
     loop {
-        let page = worker.table.page(&scope, after.as_ref(), PAGE).await?;
+        let page = worker.table.page(&scope, after.as_ref(), PAGE, now.into()).await?;
         let mut writes = JoinSet::new();
         for row in page.rows {
             let row = match row {
                 Ok(row) => row,
                 Err(unreadable) => {
-                    tracing::error!(row = unreadable.key, "{unreadable}");
+                    tracing::error!(row = unreadable.key(), "{unreadable}");
                     reapplication.unreadable += 1;
                     continue;
                 }
@@ -133,13 +133,16 @@ impl Reapplication {
 /// Writes that `row` is due at `at`, if that is sooner than it was.
 async fn write(table: RegistrationsTable, mut row: Arc<Registration>, now: Timestamp, at: Timestamp) -> RowResult {
     for _ in 0..TRIES {
-        if matches!(row.renewal.status, Status::Revoked | Status::Deleting) {
+        if matches!(
+            row.renewal.status,
+            Status::Revoked | Status::Replaced | Status::Deleting
+        ) {
             return RowResult::LeftAlone;
         }
         let Some(next) = row.reapply(now, at) else {
             return RowResult::DueAlready;
         };
-        match table.store(Some(&row), &next).await {
+        match table.store(&row, &next).await {
             Ok(()) => return RowResult::Reapplied,
             Err(WriteError::Conflict(Some(fresh))) => row = fresh,
             Err(WriteError::Conflict(None)) => return RowResult::LeftAlone,

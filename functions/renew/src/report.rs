@@ -65,21 +65,28 @@ impl Report {
         self.due += 1;
         match result {
             RowResult::Worked { work, expiry } => {
-                let remaining = expiry.map(|expiry| (expiry - self.now).as_secs());
-                self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(remaining).min();
+                self.saw_expiry(expiry);
                 self.count_work(&work);
             }
             RowResult::Stale => self.stale += 1,
-            RowResult::Unreadable(unreadable) => {
+            RowResult::Unreadable { row, expiry } => {
+                self.saw_expiry(expiry);
                 self.unreadable += 1;
-                tracing::error!(row = unreadable.key, "{unreadable}");
+                tracing::error!(row = row.key(), "{row}");
             }
-            RowResult::BrokenOff { key, reason } => {
+            RowResult::BrokenOff { key, reason, expiry } => {
+                self.saw_expiry(expiry);
                 self.broken_off += 1;
                 let row = key.map(|key| key.to_string()).unwrap_or_default();
                 tracing::error!(row, "{reason}");
             }
         }
+    }
+
+    /// That a row expires then.
+    pub(crate) fn saw_expiry(&mut self, expiry: Option<EpochSeconds>) {
+        let remaining = expiry.map(|expiry| (expiry - self.now).as_secs());
+        self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(remaining).min();
     }
 
     /// Counts rows that were due and weren't reached.
@@ -92,7 +99,8 @@ impl Report {
         match work.effect {
             _ if work.is_unfinished => self.left_over += 1,
             Some(Effect::Renewed) => self.renewed += 1,
-            Some(Effect::Temporary | Effect::Suspended | Effect::Refused) => self.temporary += 1,
+            // What comes after that isn't known yet.
+            Some(Effect::Temporary | Effect::Suspended | Effect::Refused | Effect::Cleared) => self.temporary += 1,
             Some(Effect::Revoked | Effect::Restored | Effect::Withdrawn) => self.permanent += 1,
             Some(Effect::Deleted) => self.deleted += 1,
             None => self.stale += 1,
@@ -108,7 +116,7 @@ impl Report {
     /// The metrics, as a line in CloudWatch's embedded metric format.
     pub(crate) fn to_emf(&self, function: &str, now: Timestamp) -> String {
         let count = |name| (name, Unit::Count);
-        let metrics = [
+        let mut metrics = vec![
             count("due"),
             count("renewed"),
             count("temporary"),
@@ -116,8 +124,14 @@ impl Report {
             count("leftOver"),
             ("secondsToNearestExpiry", Unit::Seconds),
         ];
+        let rare = [("unreadable", self.unreadable), ("brokenOff", self.broken_off)];
+        metrics.extend(
+            rare.into_iter()
+                .filter(|(_, figure)| *figure > 0)
+                .map(|(name, _)| count(name)),
+        );
         let figures = serde_json::to_value(self).unwrap_or_default();
-        // A metric without a value is no metric.
+        // A metric without a value is no metric; and what is mostly nothing is one only when it is something, for each is paid.
         let figures = figures.as_object().into_iter().flatten();
         let figures = figures.filter(|(_, figure)| !figure.is_null());
         let figures = figures.map(|(name, figure)| (name.as_str(), figure.clone()));

@@ -26,13 +26,20 @@ pub(crate) enum RowResult {
     /// There was nothing to do: it was renewed, leased, changed or removed since the index was read.
     Stale,
     /// It can't be read.
-    Unreadable(Unreadable),
+    Unreadable {
+        /// Why.
+        row: Unreadable,
+        /// When it expires, as far as the index says.
+        expiry: Option<EpochSeconds>,
+    },
     /// The work broke off; the row is due again when its lease is over.
     BrokenOff {
         /// Whose row; nothing after a panic.
         key: Option<RegistrationKey>,
         /// Why.
         reason: String,
+        /// When it expires, as far as the index says.
+        expiry: Option<EpochSeconds>,
     },
 }
 
@@ -42,16 +49,22 @@ impl RowResult {
         Self::BrokenOff {
             key: None,
             reason: error.to_string(),
+            expiry: None,
         }
     }
 }
 
-/// Works on the row, if it is still due. The index may be old, so what counts is the row as it is now: or one worker would
-/// take another one's lease.
-pub(crate) async fn renew(worker: Arc<Worker>, pace: Arc<RunPace>, key: RegistrationKey) -> RowResult {
+/// Works on the row, if it is still due; `expiry` is what the index says. The index may be old, so what counts is the row as it is
+/// now: or one worker would take another one's lease.
+pub(crate) async fn renew(
+    worker: Arc<Worker>,
+    pace: Arc<RunPace>,
+    key: RegistrationKey,
+    expiry: Option<EpochSeconds>,
+) -> RowResult {
     let work = async {
-        let row = worker.table.get(&key).await.map_err(WorkError::from)?;
-        let expiry = row.as_deref().and_then(expiry);
+        let row = worker.table.get(&key).await?;
+        let expiry = row.as_deref().and_then(expires_at);
         let conclusion = worker.run(&key, Errand::Renew, row, &*pace).await;
         let conclusion = conclusion.map_err(|Interruption { error, .. }| error)?;
         Ok(match conclusion {
@@ -61,16 +74,19 @@ pub(crate) async fn renew(worker: Arc<Worker>, pace: Arc<RunPace>, key: Registra
     };
     match work.await {
         Ok(result) => result,
-        Err(WorkError::Table(ReadError::Unreadable(unreadable))) => RowResult::Unreadable(unreadable),
+        Err(WorkError::Read(ReadError::Unreadable(row)) | WorkError::Write(ReadError::Unreadable(row))) => {
+            RowResult::Unreadable { row, expiry }
+        }
         Err(error) => RowResult::BrokenOff {
             key: Some(key),
             reason: error.to_string(),
+            expiry,
         },
     }
 }
 
 /// When a registration that ought to be alive expires.
-fn expiry(row: &Registration) -> Option<EpochSeconds> {
+fn expires_at(row: &Registration) -> Option<EpochSeconds> {
     let is_alive = matches!(row.renewal.status, Status::Active | Status::Pending);
     row.renewal.expires_at().filter(|_| is_alive)
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use printbell_adapters::dynamodb::table::Unavailable;
-use printbell_adapters::registrations::due::Due;
-use printbell_adapters::registrations::item::Unreadable;
+use printbell_adapters::registrations::due::{Due, DueRow};
 use printbell_adapters::worker::Worker;
-use printbell_shared::id::RegistrationKey;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Duration;
 
-use crate::pace::{Limits, RunPace};
+use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace};
 use crate::report::Report;
 use crate::row::{RowResult, renew};
 
@@ -23,9 +21,6 @@ const AHEAD: usize = 16;
 
 /// How long it may take to count what is left over: it happens while the last calls are under way.
 const COUNTING_TIME: Duration = Duration::from_secs(3);
-
-/// What the index told: whose row is due, or that it can't be said whose.
-type DueRow = Result<RegistrationKey, Unreadable>;
 
 /// Renews what is due, as far as the invocation's time goes.
 ///
@@ -39,25 +34,38 @@ pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, U
     let reader = tokio::spawn(read(worker.table.due(now.into()), sender));
     let mut report = Report::new(now);
     let mut rows = JoinSet::new();
-    while let Some(next) = receiver.recv().await {
-        let key = match next {
+    let at_once = (limits.in_flight() + AHEAD).max(ANSWERS_TO_JUDGE as usize);
+    while let Some(DueRow {
+        key,
+        expires_at: expiry,
+    }) = receiver.recv().await
+    {
+        let key = match key {
             Ok(key) => key,
-            Err(unreadable) => {
-                report.count(RowResult::Unreadable(unreadable));
+            Err(row) => {
+                report.count(RowResult::Unreadable { row, expiry });
                 continue;
             }
         };
-        if rows.len() >= limits.in_flight() + AHEAD
+        if rows.len() >= at_once
             && let Some(result) = rows.join_next().await
         {
             report.count(result.unwrap_or_else(RowResult::panicked));
         }
         if pace.stop().is_some() {
             report.left_over(1);
+            report.saw_expiry(expiry);
             break;
         }
-        rows.spawn(renew(Arc::clone(&worker), Arc::clone(&pace), key));
+        let under_way = pace.row_begins();
+        let renewal = renew(Arc::clone(&worker), Arc::clone(&pace), key, expiry);
+        rows.spawn(async move {
+            let result = renewal.await;
+            drop(under_way);
+            result
+        });
     }
+    pace.no_more_rows();
     let rest = count_rest(receiver, reader).await;
     while let Some(result) = rows.join_next().await {
         report.count(result.unwrap_or_else(RowResult::panicked));

@@ -7,13 +7,18 @@ use std::time::Instant;
 use super::{Behaviour, Service, ServiceCall, State, StubResponse, dynamodb, form, lock, secrets, sns, sqs};
 use crate::server::{Reaction, Request, hang, respond};
 
+/// DynamoDB's writes, of many items and of one.
+const TRANSACTION: &str = "TransactWriteItems";
+const WRITES: [&str; 3] = ["PutItem", "UpdateItem", "DeleteItem"];
+
 pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reaction {
     let Some((service, action)) = addressee(&request) else {
         return respond(400, "text/plain", "the stub doesn't know this service");
     };
     let behaviour = {
         let mut state = lock(&state);
-        let scripted = state.scripts.get_mut(&service).and_then(VecDeque::pop_front);
+        let strike = state.strikes.get_mut(&action).and_then(VecDeque::pop_front);
+        let scripted = strike.or_else(|| state.scripts.get_mut(&service).and_then(VecDeque::pop_front));
         let mut behaviour = scripted
             .or(state.behaviours.get(&service).copied())
             .unwrap_or(Behaviour::Ok);
@@ -45,7 +50,19 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
     let response = match behaviour {
         Behaviour::Ok => work(),
         Behaviour::Status500 => StubResponse::error(service, 500, "InternalFailure", "as asked for"),
+        Behaviour::Throttled | Behaviour::Busy if action == TRANSACTION => {
+            let reason = if behaviour == Behaviour::Busy {
+                "TransactionConflict"
+            } else {
+                "ThrottlingError"
+            };
+            dynamodb::cancelled_for(&request.body, reason)
+        }
         Behaviour::Throttled => throttled(service),
+        Behaviour::Busy if WRITES.contains(&action.as_str()) => {
+            StubResponse::error(service, 400, "TransactionConflictException", "as asked for")
+        }
+        Behaviour::Busy => work(),
         Behaviour::Denied => StubResponse::error(service, 403, denied(service), "as asked for"),
         Behaviour::Refused => return Reaction::Reset,
         Behaviour::Hang => return hang().await,

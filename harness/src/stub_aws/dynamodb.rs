@@ -74,6 +74,10 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+/// The answer to a transaction that is cancelled for this reason.
+pub(super) fn cancelled_for(body: &[u8], reason: &str) -> StubResponse {
+    transaction::cancelled_for(&serde_json::from_slice(body).unwrap_or_default(), reason)
+}
 
 pub(super) fn work(database: &mut Database, action: &str, body: &[u8]) -> StubResponse {
     let request: Value = match serde_json::from_slice(body) {

@@ -99,7 +99,7 @@ impl Response {
         matches!(
             self.class,
             ResponseClass::Temporary {
-                fault: Fault::Service,
+                fault: Fault::Service | Fault::Silence,
                 ..
             }
         )
@@ -114,6 +114,10 @@ pub(super) struct World {
 
 const FAILURE: ResponseClass = ResponseClass::Temporary {
     fault: Fault::Service,
+    retry_after: None,
+};
+const SILENCE: ResponseClass = ResponseClass::Temporary {
+    fault: Fault::Silence,
     retry_after: None,
 };
 const LATENCY: SignedDuration = SignedDuration::from_millis(200);
@@ -140,7 +144,7 @@ impl World {
         };
         happens.fold(ordinary, |response, (_, _, kind)| match kind {
             EventKind::Outage => Response {
-                class: FAILURE,
+                class: SILENCE,
                 is_held: false,
                 latency: TIMEOUT,
             },

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use jiff::SignedDuration;
 use printbell_shared::registration::renewal::EpochSeconds;
+use printbell_shared::registration::service_response::ResponseClass;
 
 use super::{LEASE, Simulation};
 
@@ -15,6 +16,32 @@ const WORKING_TIME: SignedDuration = SignedDuration::from_secs(15 * 60 - 15);
 const MAX_IN_FLIGHT: usize = 32;
 /// How many failures of the service in a row end the run.
 const BREAKER: u32 = 20;
+
+/// How many answers of a run it takes to say that everybody is refused.
+const ANSWERS_TO_DOUBT: u32 = 20;
+
+/// The answers of one run. Renew holds early refusals back until there are enough answers; here they are a run's first 19 of
+/// thousands, and count as they are.
+#[derive(Debug, Default)]
+pub(super) struct Doubt {
+    answers: u32,
+    refusals: u32,
+}
+
+impl Doubt {
+    /// The answer as it counts: a refusal isn't believed while over half of the run's answers are refusals.
+    pub fn weigh(&mut self, class: ResponseClass) -> ResponseClass {
+        self.answers += 1;
+        if class != ResponseClass::Refused {
+            return class;
+        }
+        self.refusals += 1;
+        match self.answers >= ANSWERS_TO_DOUBT && self.refusals * 2 > self.answers {
+            true => ResponseClass::Doubtful,
+            false => class,
+        }
+    }
+}
 
 /// When the answers of the calls in flight come, in microseconds since the run began, and whether each is the service's failure.
 struct Flight {
@@ -39,6 +66,7 @@ impl Simulation {
             calls: VecDeque::with_capacity(MAX_IN_FLIGHT),
             failures_in_a_row: 0,
         };
+        self.doubt = Doubt::default();
         let mut clock = 0;
         loop {
             if flight.calls.len() == MAX_IN_FLIGHT {

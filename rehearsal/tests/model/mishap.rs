@@ -21,15 +21,29 @@ pub enum Mishap {
     Refusal,
     /// The index, which is a little behind the table, shows a row that isn't due any more.
     StaleIndex,
+    /// The topic can't be told.
+    DeafTopic,
 }
+
+const ALL: [Mishap; 9] = [
+    Mishap::Stall,
+    Mishap::Crash,
+    Mishap::LostAnswer,
+    Mishap::LostWrite,
+    Mishap::Failure,
+    Mishap::Suspension,
+    Mishap::Refusal,
+    Mishap::StaleIndex,
+    Mishap::DeafTopic,
+];
 
 /// How often each [`Mishap`] may still happen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mishaps([u8; 8]);
+pub struct Mishaps([u8; ALL.len()]);
 
 impl Mishaps {
     pub fn of(mishaps: &[Mishap]) -> Self {
-        let mut remaining = [0; 8];
+        let mut remaining = [0; ALL.len()];
         for mishap in mishaps {
             remaining[*mishap as usize] += 1;
         }
@@ -47,11 +61,7 @@ impl Mishaps {
 
 impl fmt::Debug for Mishaps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use Mishap::*;
-        let all = [
-            Stall, Crash, LostAnswer, LostWrite, Failure, Suspension, Refusal, StaleIndex,
-        ];
-        let remaining = all.into_iter().zip(self.0).filter(|(_, remaining)| *remaining > 0);
+        let remaining = ALL.into_iter().zip(self.0).filter(|(_, remaining)| *remaining > 0);
         f.debug_map().entries(remaining).finish()
     }
 }

@@ -3,71 +3,114 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use printbell_shared::registration::Registration;
-use printbell_shared::registration::protocol::{Errand, Task, WishUpdate};
-use printbell_shared::registration::renewal::{Call, Cycle};
+use printbell_shared::registration::protocol::{Errand, Task};
+use printbell_shared::registration::renewal::Call;
 
-use crate::table;
+use crate::cast::{Key, Token, Wanted};
 
-/// What an actor is for. A worker runs again and again, a request once.
+/// What an actor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    Worker,
-    Put(u8),
-    Delete,
+    /// Runs again and again while this row is due.
+    Worker(Key),
+    /// Asks for this, one after the other.
+    App(&'static [Request]),
 }
 
-impl Role {
-    /// What there is to be after an invocation.
-    pub fn over(self) -> Phase {
+/// What an app asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Request {
+    Put(Key, Wanted),
+    Delete(Key),
+}
+
+impl Request {
+    pub fn key(self) -> Key {
         match self {
-            Self::Worker => Phase::Idle,
-            Self::Put(_) | Self::Delete => Phase::Over,
+            Self::Put(key, _) | Self::Delete(key) => key,
         }
     }
 
-    /// The errand of one invocation, which has just read this row.
-    pub fn task(self, row: Option<Arc<Registration>>) -> Task {
-        let errand = match self {
-            Self::Worker => Errand::Renew,
-            Self::Put(wish) => {
-                let wish = table::wish(wish);
-                Errand::Put(WishUpdate {
-                    token: Some(wish.token),
-                    events: wish.events,
-                    metadata: wish.metadata,
-                })
-            }
-            Self::Delete => Errand::Delete,
-        };
-        Task::new(table::key(), Cycle::DEFAULT, errand, row)
+    /// What it is about, if it says so.
+    pub fn token(self) -> Option<Token> {
+        match self {
+            Self::Put(_, wanted) => Some(wanted.token),
+            Self::Delete(_) => None,
+        }
     }
+}
+
+/// One invocation under way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Invocation {
+    pub task: Task,
+    /// When it ends, by its own clock.
+    pub deadline: Timestamp,
+    /// Which of an app's requests it is for.
+    pub request: usize,
 }
 
 /// Where an actor is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Not running. A worker will be started by the schedule when something is due; a request may come at any time.
-    Idle,
+    /// Not running. A worker will be started by the schedule when something is due; an app may ask for the next thing at any
+    /// time, having asked for so many already.
+    Idle(usize),
     /// Has an errand, and will take its next step.
-    Working(Arc<Task>, Timestamp),
+    Working(Arc<Invocation>),
     /// Waits for OctoEverywhere.
-    Calling(Arc<Task>, Timestamp, Call),
-    /// A request that was answered, or died.
+    Calling(Arc<Invocation>, Call),
+    /// Every request was answered, or died.
     Over,
 }
 
 impl Phase {
-    /// The errand under way, and when its invocation ends.
-    pub fn task(&self) -> Option<(&Task, Timestamp)> {
+    /// The invocation under way.
+    pub fn invocation(&self) -> Option<&Invocation> {
         match self {
-            Self::Idle | Self::Over => None,
-            Self::Working(task, deadline) | Self::Calling(task, deadline, _) => Some((task, *deadline)),
+            Self::Idle(_) | Self::Over => None,
+            Self::Working(invocation) | Self::Calling(invocation, _) => Some(invocation),
         }
     }
 
     /// Whether it looks on while somebody else is at its row.
     pub fn looks_on(&self) -> bool {
-        matches!(self, Self::Working(task, _) if task.looks_on_until().is_some())
+        matches!(self, Self::Working(invocation) if invocation.task.looks_on_until().is_some())
+    }
+}
+
+impl Role {
+    /// Where an actor is before its invocation with this number.
+    pub fn before(self, request: usize) -> Phase {
+        match self {
+            Self::Worker(_) => Phase::Idle(0),
+            Self::App(requests) if request < requests.len() => Phase::Idle(request),
+            Self::App(_) => Phase::Over,
+        }
+    }
+
+    /// Whose row the invocation with this number is about.
+    pub fn key(self, request: usize) -> Key {
+        match self {
+            Self::Worker(key) => key,
+            Self::App(requests) => requests[request].key(),
+        }
+    }
+
+    /// What the app asks for in the invocation with this number.
+    pub fn request(self, request: usize) -> Option<Request> {
+        match self {
+            Self::Worker(_) => None,
+            Self::App(requests) => Some(requests[request]),
+        }
+    }
+}
+
+/// What an invocation for this request is to do.
+pub fn errand(request: Option<Request>, put: impl FnOnce(Wanted) -> Errand) -> Errand {
+    match request {
+        None => Errand::Renew,
+        Some(Request::Put(_, wanted)) => put(wanted),
+        Some(Request::Delete(_)) => Errand::Delete,
     }
 }

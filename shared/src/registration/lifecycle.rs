@@ -1,4 +1,4 @@
-//! What the topic is told when a registration changes its status: `dev.printbell.registration.{active,suspended,revoked}`.
+//! What the topic is told when a registration changes its status: `dev.printbell.registration.{active,suspended,lapsed,revoked,replaced,refused}`.
 //!
 //! The change is written to the row before it is published ([`StatusChange`]), so it is published at
 //! least once, and a repeat has the same id.
@@ -12,7 +12,7 @@ use crate::notification::cloud_event::CloudEvent;
 use crate::notification::event::Severity;
 use crate::notification::message::{Attribute, Message};
 use crate::registration::Registration;
-use crate::registration::renewal::{EpochSeconds, Status, StatusChange};
+use crate::registration::renewal::{EpochSeconds, News, StatusChange};
 
 /// What the `type` of a lifecycle event begins with.
 const TYPE_PREFIX: &str = "dev.printbell.";
@@ -32,13 +32,13 @@ struct Data<'a> {
 impl Message {
     /// The message for a change of a registration's status.
     pub fn for_status_change(row: &Registration, status_change: &StatusChange) -> Self {
-        let status = status_change.status.as_str();
-        let event = format!("registration.{status}");
+        let news = status_change.news.as_str();
+        let event = format!("registration.{news}");
         let id = status_change_id(row, status_change);
         let data = serde_json::to_string(&Data {
             tenant_id: &row.key.tenant,
             printer_ref: &row.key.printer,
-            status,
+            status: news,
             renewed_at: row.renewal.renewed_at.map(EpochSeconds::to_timestamp),
             expires_at: row.renewal.expires_at().map(EpochSeconds::to_timestamp),
             last_error: row.last_error.as_ref().map(|error| error.message.as_str()),
@@ -60,20 +60,20 @@ impl Message {
                 Attribute::string("tenantId", row.key.tenant.as_str()),
                 Attribute::string("printerRef", row.key.printer.as_str()),
                 Attribute::string("event", event),
-                Attribute::string("severity", severity(status_change.status).as_str()),
+                Attribute::string("severity", severity(status_change.news).as_str()),
             ],
             id,
         }
     }
 }
 
-/// A revoked registration gets no more notifications until its owner connects the printer again; a suspended one may come
-/// back by itself.
-fn severity(status: Status) -> Severity {
-    match status {
-        Status::Revoked => Severity::Failure,
-        Status::Suspended => Severity::Attention,
-        Status::Pending | Status::Active | Status::Deleting => Severity::Info,
+/// A revoked or lapsed registration gets no more notifications until somebody does something; a suspended one may come back by
+/// itself, and what was refused is only a change.
+fn severity(news: News) -> Severity {
+    match news {
+        News::Revoked | News::Lapsed => Severity::Failure,
+        News::Suspended | News::Refused => Severity::Attention,
+        News::Active | News::Replaced => Severity::Info,
     }
 }
 
@@ -82,7 +82,7 @@ fn status_change_id(row: &Registration, status_change: &StatusChange) -> String 
     let hash = Sha256::new()
         .chain_update(row.key.to_bytes())
         .chain_update([0])
-        .chain_update(status_change.status.as_str())
+        .chain_update(status_change.news.as_str())
         .chain_update([0])
         .chain_update(status_change.at.0.to_be_bytes())
         .finalize();
@@ -94,38 +94,42 @@ mod tests {
     use super::*;
     use crate::metadata::Metadata;
     use crate::registration::LastError;
+    use crate::registration::app_connection::AppConnection;
     use crate::registration::renewal::Renewal;
     use crate::registration::wish::{EventFilter, Wish};
 
     const REVOKED: StatusChange = StatusChange {
-        status: Status::Revoked,
+        news: News::Revoked,
         at: EpochSeconds(1_795_514_400),
+        due: EpochSeconds(1_795_514_400),
     };
 
     fn registration() -> Registration {
         let mut metadata = Metadata::default();
         metadata.insert("room", "lab").unwrap();
+        let key = crate::id::RegistrationKey {
+            tenant: "abc123".parse().unwrap(),
+            printer: "p42".parse().unwrap(),
+        };
         Registration {
-            key: crate::id::RegistrationKey {
-                tenant: "abc123".parse().unwrap(),
-                printer: "p42".parse().unwrap(),
-            },
             wish: Wish {
-                token: secrecy::SecretString::from("the-app-token").try_into().unwrap(),
+                connection: Some(AppConnection {
+                    token: secrecy::SecretString::from("the-app-token").try_into().unwrap(),
+                    id: None,
+                }),
                 events: EventFilter::default(),
                 metadata,
             },
-            previous: None,
             renewal: Renewal {
                 renewed_at: Some(EpochSeconds(1_779_962_400)),
                 ..Renewal::default()
             },
-            created_at: None,
             last_error: Some(LastError {
                 at: REVOKED.at,
                 code: Some(604),
                 message: "OctoEverywhere answered 604".to_owned(),
             }),
+            ..Registration::empty(&key)
         }
     }
 
@@ -156,7 +160,7 @@ mod tests {
             ..REVOKED
         };
         let active = StatusChange {
-            status: Status::Active,
+            news: News::Active,
             ..REVOKED
         };
         assert!(id(later) != id(REVOKED) && id(active) != id(REVOKED) && id(active) != id(later));

@@ -7,23 +7,30 @@
 //!
 //! # The protocol
 //! **Every** write is on condition that the row's `revision` is still the one that was read, and every row that is written
-//! has counted it up. A write that fails its condition is followed by a fresh read, and by the same question to the fresh
-//! row.
-//! 1. Write the change that was asked for, or the lease; a request whose row is leased by somebody else looks on until that one
-//!    has applied its change, or until the lease is free.
-//! 2. While the row has a change of status that the topic wasn't told: publish it, then write that it is out.
-//! 3. While the row is due to the lease's holder: wait for a turn, call, write what the answer means. Without a turn, or
+//! has counted it up. A write that changes who holds a token is one transaction over every row and every holder that it is about.
+//! A write that fails its condition is followed by a fresh read, and by the same question to the fresh row.
+//! 1. Look who holds the row's tokens, and write the change that was asked for, or the lease, and with it that they are this
+//!    row's. A request whose row is leased by somebody else, or whose token was, looks on until that one has applied its change,
+//!    or until the lease is free.
+//! 2. While the row is due to the lease's holder: wait for a turn, call, write what the answer means. Without a turn, or
 //!    without the time, give the lease back.
+//! 3. If the row has a change of status that the topic wasn't told: publish it, then write that it is out, or that it couldn't be
+//!    told.
+//! 4. Whoever finds that another registration took its token meanwhile writes nothing but that its lease is over.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use super::Registration;
-use super::renewal::{Call, Change, Cycle, Effect, Settlement, Status, StatusChange};
+use super::app_connection::AppConnection;
+use super::claim::{Claim, Inquiry, Survey};
+use super::holding::{Obstacle, RowWrite, Write, acquire, give_back, is_held_elsewhere};
+use super::renewal::{Call, CallKind, Change, Clearing, Cycle, Effect, KeyHash, Settlement, Status, StatusChange};
 use super::service_response::{ResponseClass, ServiceResponse};
-use super::wish::{AppToken, EventFilter, Wish};
+use super::wish::{EventFilter, Wish};
+use super::{Registration, TooManyOldTokens};
 use crate::id::RegistrationKey;
 use crate::metadata::Metadata;
 
@@ -57,8 +64,8 @@ pub enum Errand {
 /// What a PUT says. What it leaves out is reset, but for the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WishUpdate {
-    /// The App Connection's token; the one that is there if it isn't given.
-    pub token: Option<AppToken>,
+    /// Whose webhook it is; what is there if it isn't given.
+    pub connection: Option<AppConnection>,
     /// Which events are to be delivered.
     pub events: EventFilter,
     /// What is to come back with each notification.
@@ -68,9 +75,13 @@ pub struct WishUpdate {
 impl WishUpdate {
     /// What is wanted, given what was there; `None`: there is no token.
     fn applied_to(&self, existing: Option<&Wish>) -> Option<Wish> {
-        let token = self.token.as_ref().or(existing.map(|wish| &wish.token))?;
+        let existing = existing.and_then(|wish| wish.connection.as_ref());
+        let mut connection = self.connection.as_ref().or(existing)?.clone();
+        // The same token again, without its connection's id, is still of that.
+        let same = existing.filter(|existing| existing.token == connection.token);
+        connection.id = connection.id.or_else(|| same?.id.clone());
         Some(Wish {
-            token: token.clone(),
+            connection: Some(connection),
             events: self.events.clone(),
             metadata: self.metadata.clone(),
         })
@@ -91,28 +102,21 @@ pub enum Turn {
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Publish this change of [`Task::row`]'s status, then say [`Task::published`].
-    Publish(StatusChange),
+    /// Read this, then say [`Task::surveyed`].
+    Survey(Inquiry),
     /// Wait for the turn to make a call, then ask again with it.
     AwaitTurn,
-    /// Make this call with [`Task::row`]'s wish, then say [`Task::answered`], or [`Task::uncallable`].
+    /// Make this call for [`Task::row`], then say [`Task::answered`], or [`Task::uncallable`].
     Call(Call),
-    /// Make [`Task::row`] this, on condition that it is still as it was read; then say [`Task::stored`] or
-    /// [`Task::overtaken`].
+    /// Publish this change of [`Task::row`]'s status, then say [`Task::published`], or [`Task::unpublishable`].
+    Publish(StatusChange),
+    /// Write this, everything or nothing, on condition that every row is still as it was read, and every holder; then say
+    /// [`Task::stored`] or [`Task::overtaken`].
     Write(Write),
     /// Somebody else is at it: read the row in a moment, then say [`Task::read`].
     Look,
     /// Nothing is left to do.
     Finish(Conclusion),
-}
-
-/// A conditional write.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Write {
-    /// The row is to be this; where there was none, there must still be none.
-    Store(Arc<Registration>),
-    /// The row is to be gone.
-    Remove,
 }
 
 /// What an errand came to.
@@ -148,15 +152,24 @@ pub struct Work {
 /// Why something can't be asked of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum Objection {
-    /// A new registration needs a token.
-    #[error("a new registration needs an appToken")]
+    /// A registration without a token needs one.
+    #[error("a registration that has no token needs one")]
     NoToken,
-    /// A revoked registration is called again only after a PUT.
+    /// A revoked registration is renewed after a PUT, or by itself.
     #[error("OctoEverywhere refused the registration for good")]
     Revoked,
+    /// It has no token to renew.
+    #[error("another registration holds the token")]
+    Replaced,
     /// What is being deleted can't be renewed.
     #[error("the registration is being deleted")]
     Deleting,
+    /// The token is a registration's of another tenant.
+    #[error("a registration of another tenant holds the token")]
+    OtherTenant,
+    /// The webhooks of earlier tokens are still to be deleted.
+    #[error(transparent)]
+    TooManyOldTokens(#[from] TooManyOldTokens),
     /// Others wrote first, again and again.
     #[error("others wrote the row first, again and again")]
     Contended,
@@ -171,8 +184,12 @@ pub struct Task {
     /// The row as it was last read or written.
     row: Option<Arc<Registration>>,
     stage: Stage,
+    /// What was read about other rows, for the stage that wanted to know.
+    survey: Survey,
     /// The lease that this invocation took.
     lease: Option<u64>,
+    /// What others took from the row while the lease was ours: who holds it has our lease too.
+    lost: BTreeSet<Claim>,
     /// What was asked for, once it is in the table.
     request: Option<Request>,
     effect: Option<Effect>,
@@ -199,23 +216,35 @@ impl Request {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Stage {
-    /// The lease, or the change, is to be written. `is_retry`: others wrote first. `is_published`: the row's change of status
-    /// is out.
-    Ask { is_retry: bool, is_published: bool },
+    /// The lease, or the change, is to be written. `is_retry`: others wrote first.
+    Ask { is_retry: bool },
     /// Somebody else holds the lease. `until` is known once it was asked for a step.
     Follow { until: Option<Timestamp> },
-    /// The lease is ours; what is next depends on the row. `is_published`: its change of status is out.
-    Hold { is_published: bool },
+    /// The lease is ours; what is next depends on the row.
+    Hold(Publication),
     /// The lease is to be given back.
     Release,
     /// What the answer means is to be written.
     Settle(Call, ServiceResponse),
+    /// The lease is over, and went to another registration with a token: that one is to hear of it.
+    Return,
     /// This is to be written, for the stage that asked for it, as what the last call came to.
     Store {
         asked_by: Box<Stage>,
         write: Write,
         effect: Option<Effect>,
     },
+}
+
+/// How far the row's change of status is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Publication {
+    /// It wasn't tried to publish it.
+    Untried,
+    /// It is out.
+    Out,
+    /// The topic can't be told.
+    Failed,
 }
 
 impl Task {
@@ -226,11 +255,10 @@ impl Task {
             cycle,
             errand,
             row,
-            stage: Stage::Ask {
-                is_retry: false,
-                is_published: false,
-            },
+            stage: Stage::Ask { is_retry: false },
+            survey: Survey::default(),
             lease: None,
+            lost: BTreeSet::new(),
             request: None,
             effect: None,
             refusal: None,
@@ -261,49 +289,74 @@ impl Task {
         }
     }
 
+    /// Whether `response` to `call` is a refusal that would be believed, if nothing speaks against it.
+    pub fn would_believe(&self, call: &Call, response: &ServiceResponse, now: Timestamp) -> bool {
+        let is_refusal = call.kind == CallKind::Set && response.class == ResponseClass::Refused;
+        let believes = |row: &Arc<Registration>| row.renewal.believes_another_refusal(now.into());
+        is_refusal && self.refused(call, response).is_none() && self.row.as_ref().is_some_and(believes)
+    }
+
     /// What comes next, at `now`, for an invocation that ends at `deadline`. Changes nothing that matters: asked twice, it
     /// says the same.
     pub fn next_step(&mut self, now: Timestamp, deadline: Timestamp, turn: Turn) -> Step {
         match &self.stage {
-            Stage::Ask { is_retry, is_published } => {
+            Stage::Ask { is_retry } => {
                 if *is_retry && now >= plus(deadline, -ANSWERING) {
                     return Step::Finish(Conclusion::Objected(Objection::Contended));
                 }
-                self.ask(*is_published, now, deadline)
+                self.ask(now, deadline)
             }
             Stage::Follow { until } => self.follow(*until, now, deadline),
-            Stage::Hold { is_published } => self.hold(*is_published, now, deadline, turn),
+            Stage::Hold(publication) => self.hold(*publication, now, deadline, turn),
             Stage::Release => self.release(),
             Stage::Settle(call, response) => self.settle(*call, &response.clone(), now, deadline),
+            Stage::Return => self.return_lease(now, deadline),
             Stage::Store { write, .. } => Step::Write(write.clone()),
         }
     }
 
-    fn ask(&mut self, is_published: bool, now: Timestamp, deadline: Timestamp) -> Step {
+    fn ask(&mut self, now: Timestamp, deadline: Timestamp) -> Step {
         let change = match (&self.errand, self.row.as_deref()) {
-            (Errand::Renew, row) => match row.and_then(|row| row.lease(now, deadline)) {
-                Some(leased) => Change::Apply(leased),
+            (Errand::Renew, row) => match row.filter(|row| row.lease(now, deadline).is_some()) {
+                Some(row) => Change::Write(row.touched()),
                 None => return Step::Finish(Conclusion::Idle),
             },
             (Errand::Put(update), existing) => {
                 let Some(wish) = update.applied_to(existing.map(|row| &row.wish)) else {
-                    return Step::Finish(Conclusion::Objected(Objection::NoToken));
+                    return object(Objection::NoToken);
                 };
-                Registration::put(&self.key, existing, wish, now, deadline)
+                match Registration::put(&self.key, existing, wish, now) {
+                    Ok(row) => Change::Write(row),
+                    Err(objection) => return object(objection.into()),
+                }
             }
             (Errand::Delete | Errand::RenewNow, None) => return Step::Finish(Conclusion::Idle),
-            (Errand::Delete, Some(row)) => row.delete(now, deadline),
+            (Errand::Delete, Some(row)) => match is_held_elsewhere(row, &self.survey) {
+                Err(inquiry) => return Step::Survey(inquiry),
+                Ok(true) => Change::Remove,
+                Ok(false) => row.delete(now),
+            },
             (Errand::RenewNow, Some(row)) if row.renewal.status == Status::Deleting => {
-                return Step::Finish(Conclusion::Objected(Objection::Deleting));
+                return object(Objection::Deleting);
             }
-            (Errand::RenewNow, Some(row)) => row.renew_now(now, deadline),
+            (Errand::RenewNow, Some(row)) => row.renew_now(now),
         };
-        let status_change = self.row.as_ref().and_then(|row| row.renewal.status_change);
-        match (change, status_change) {
-            (Change::Apply(row) | Change::Leave(row), _) => self.write(Write::Store(Arc::new(row)), None),
-            (Change::Remove, Some(status_change)) if !is_published => Step::Publish(status_change),
-            (Change::Remove, _) => self.write(Write::Remove, None),
-            (Change::Revoked, _) => Step::Finish(Conclusion::Objected(Objection::Revoked)),
+        let row = match change {
+            Change::Write(row) => row,
+            Change::Remove => return self.write(Write::of(&self.key, self.row.clone(), None), None),
+            Change::Never(Status::Replaced) => return object(Objection::Replaced),
+            Change::Never(_) => return object(Objection::Revoked),
+        };
+        match acquire(self.row.as_ref(), row, &self.survey, now.into()) {
+            Ok(write) => self.write(write.with_turn(now, deadline), None),
+            Err(Obstacle::Unknown(inquiry)) => Step::Survey(inquiry),
+            Err(Obstacle::OtherTenant) => match (&self.errand, &self.row) {
+                (Errand::Renew, Some(row)) => {
+                    let write = Write::of(&self.key, self.row.clone(), Some(Arc::new(row.of_another_tenant(now))));
+                    self.write(write.with_turn(now, deadline), None)
+                }
+                _ => object(Objection::OtherTenant),
+            },
         }
     }
 
@@ -311,6 +364,9 @@ impl Task {
         let Some(row) = self.row.as_deref().filter(|row| !self.has_applied(row)) else {
             return self.finish(true);
         };
+        if row.renewal.status == Status::Replaced {
+            return object(Objection::Replaced);
+        }
         let until = until.unwrap_or_else(|| plus(now, PATIENCE).min(plus(deadline, -ANSWERING)));
         if now >= until {
             return self.finish(false);
@@ -318,30 +374,39 @@ impl Task {
         let leased = row.lease(now, deadline);
         self.stage = Stage::Follow { until: Some(until) };
         match leased {
-            Some(leased) => self.write(Write::Store(Arc::new(leased)), None),
+            Some(leased) => self.store(leased, None),
             None => Step::Look,
         }
     }
 
-    fn hold(&mut self, is_published: bool, now: Timestamp, deadline: Timestamp, turn: Turn) -> Step {
+    fn hold(&mut self, publication: Publication, now: Timestamp, deadline: Timestamp, turn: Turn) -> Step {
         let Some((row, lease)) = self.held() else {
-            return self.finish_worked();
+            return self.leave(now, deadline);
         };
-        if let (Some(status_change), Some(next)) = (row.renewal.status_change, row.published(lease, now)) {
-            return match is_published {
-                false => Step::Publish(status_change),
-                true => self.write(Write::Store(Arc::new(next)), None),
-            };
-        }
         let has_time = deadline.duration_since(now) >= CALL_TIME;
         match (row.call(now), turn) {
-            (None, _) => self.finish_worked(),
-            (Some(_), Turn::Unasked) => Step::AwaitTurn,
-            (Some(call), Turn::Granted) if has_time => Step::Call(call),
-            (Some(_), Turn::Granted | Turn::Denied) => {
-                self.is_unfinished = true;
-                self.release()
+            // A row that is being deleted and has no token left.
+            (Some(call), _) if row.called(call.kind).is_none() => {
+                return self.write(Write::of(&self.key, self.row.clone(), None), Some(Effect::Deleted));
             }
+            (Some(_), Turn::Unasked) => return Step::AwaitTurn,
+            (Some(call), Turn::Granted) if has_time => return Step::Call(call),
+            (Some(_), Turn::Granted | Turn::Denied) => self.is_unfinished = true,
+            (None, _) => {}
+        }
+        let Some((row, _)) = self.held() else {
+            return self.leave(now, deadline);
+        };
+        let news = row.renewal.status_change.filter(|change| change.is_due(now.into()));
+        let next = match (news, publication) {
+            (Some(news), Publication::Untried) => return Step::Publish(news),
+            (Some(_), Publication::Out) => row.published(lease, now),
+            (Some(_), Publication::Failed) => row.postponed(lease, now),
+            (None, _) => None,
+        };
+        match next {
+            Some(next) => self.store(next, None),
+            None => self.release(),
         }
     }
 
@@ -349,39 +414,109 @@ impl Task {
         match self.held().and_then(|(row, lease)| row.release(lease)) {
             Some(row) => {
                 self.stage = Stage::Release;
-                self.write(Write::Store(Arc::new(row)), None)
+                self.store(row, None)
             }
             None => self.finish_worked(),
         }
     }
 
     fn settle(&mut self, call: Call, response: &ServiceResponse, now: Timestamp, deadline: Timestamp) -> Step {
-        let Some(row) = &self.row else {
-            return self.finish_worked();
+        let Some(row) = self.row.clone() else {
+            self.remember_refusal(&call, response);
+            return self.leave(now, deadline);
         };
-        let settlement = match self.refused(&call, response) {
+        let withdrawn = self.refused(&call, response).cloned();
+        let settlement = match &withdrawn {
             Some(request) => row.withdraw(&call, request.found.as_deref(), now),
             None => row.settle(self.cycle, &call, response, now),
         };
-        match settlement {
-            Settlement::Write(next, effect) => self.write(Write::Store(Arc::new(next)), Some(effect)),
-            Settlement::Remove(effect) => self.write(Write::Remove, Some(effect)),
+        let (new, effect) = match settlement {
+            Settlement::Write(next, effect) => (Some(Arc::new(next)), effect),
+            Settlement::Remove(effect) => (None, effect),
             Settlement::Changed => {
-                self.remember_refusal(&call, response);
-                self.stage = Stage::Hold { is_published: false };
-                self.hold(false, now, deadline, Turn::Unasked)
+                // Where another registration took a token of the row, it is still to be as this PUT said.
+                let wish = withdrawn
+                    .and_then(|request| request.changed)
+                    .map(|row| row.wish.clone());
+                let is_deleted = row.renewal.status == Status::Deleting;
+                if wish.is_some_and(|wish| wish != row.wish || is_deleted) {
+                    self.remember_refusal(&call, response);
+                }
+                self.stage = Stage::Hold(Publication::Untried);
+                return self.hold(Publication::Untried, now, deadline, Turn::Unasked);
             }
             Settlement::Lost => {
                 self.remember_refusal(&call, response);
-                self.finish_worked()
+                return self.leave(now, deadline);
             }
+        };
+        let write = Write::of(&self.key, Some(Arc::clone(&row)), new);
+        if !matches!(effect, Effect::Restored | Effect::Revoked | Effect::Withdrawn) {
+            return self.write(write, Some(effect));
         }
+        match give_back(write, &self.key, &row.taken, &self.survey, now.into()) {
+            Ok(write) => self.write(write, Some(effect)),
+            Err(inquiry) => Step::Survey(inquiry),
+        }
+    }
+
+    /// The end of an invocation that may hold a lease no more.
+    fn leave(&mut self, now: Timestamp, deadline: Timestamp) -> Step {
+        if self.lost.is_empty() {
+            return self.finish_worked();
+        }
+        self.stage = Stage::Return;
+        self.return_lease(now, deadline)
+    }
+
+    fn return_lease(&mut self, now: Timestamp, deadline: Timestamp) -> Step {
+        let Some(lease) = self.lease.filter(|_| now < deadline) else {
+            return self.finish_worked();
+        };
+        let inquiry = Inquiry {
+            claims: self.lost.clone(),
+            rows: BTreeSet::new(),
+        };
+        if let Some(inquiry) = self.survey.lacks(inquiry) {
+            return Step::Survey(inquiry);
+        }
+        let origin = (KeyHash::from(&self.key), lease);
+        let taker = self.survey.rows.values().flatten().find_map(|row| {
+            let new = row.returned(origin)?;
+            Some(RowWrite {
+                key: row.key.clone(),
+                read: Some(Arc::clone(row)),
+                new: Some(Arc::new(new)),
+            })
+        });
+        match taker {
+            Some(taker) => {
+                let write = Write {
+                    rows: vec![taker],
+                    holders: Vec::new(),
+                };
+                self.write(write, None)
+            }
+            None => self.finish_worked(),
+        }
+    }
+
+    /// This is who holds what.
+    pub fn surveyed(&mut self, survey: Survey) {
+        self.survey = std::mem::take(&mut self.survey).and(survey);
     }
 
     /// The change of status is out.
     pub fn published(&mut self) {
-        if let Stage::Ask { is_published, .. } | Stage::Hold { is_published } = &mut self.stage {
-            *is_published = true;
+        if let Stage::Hold(publication) = &mut self.stage {
+            *publication = Publication::Out;
+        }
+    }
+
+    /// The topic can't be told of the change of status.
+    pub fn unpublishable(&mut self) {
+        if let Stage::Hold(publication) = &mut self.stage {
+            *publication = Publication::Failed;
         }
     }
 
@@ -396,21 +531,23 @@ impl Task {
         self.stage = Stage::Release;
     }
 
-    /// The row that is to be written is.
+    /// What is to be written is.
     pub fn stored(&mut self) {
+        let next = Stage::Hold(Publication::Untried);
         let Stage::Store {
             asked_by,
             write,
             effect,
-        } = std::mem::replace(&mut self.stage, Stage::Hold { is_published: false })
+        } = std::mem::replace(&mut self.stage, next)
         else {
             return;
         };
-        let row = match write {
-            Write::Store(row) => Some(row),
-            Write::Remove => None,
-        };
-        let found = std::mem::replace(&mut self.row, row);
+        self.survey = Survey::default();
+        if *asked_by == Stage::Return {
+            self.stage = Stage::Return;
+            return;
+        }
+        let found = std::mem::replace(&mut self.row, write.own().cloned());
         self.effect = effect.or(self.effect);
         match *asked_by {
             Stage::Ask { .. } => {
@@ -423,41 +560,68 @@ impl Task {
                 });
                 self.take_lease();
                 if self.row.is_some() && self.lease.is_none() {
-                    self.stage = Stage::Follow { until: None };
+                    self.look_on();
                 }
             }
             Stage::Follow { .. } => self.take_lease(),
             Stage::Settle(call, response) => self.remember_refusal(&call, &response),
-            Stage::Hold { .. } | Stage::Release | Stage::Store { .. } => {}
+            Stage::Release => {
+                let awaits = |row: &Arc<Registration>| row.renewal.foreign.is_some();
+                if self.row.as_ref().is_some_and(awaits) {
+                    self.look_on();
+                }
+            }
+            Stage::Hold(_) | Stage::Return | Stage::Store { .. } => {}
+        }
+    }
+
+    /// A request looks on while others are at its row; renew will come again.
+    fn look_on(&mut self) {
+        if self.errand == Errand::Renew {
+            self.is_unfinished = true;
+        } else {
+            self.stage = Stage::Follow { until: None };
         }
     }
 
     /// Somebody else wrote first, and the row is `fresh` now.
     pub fn overtaken(&mut self, fresh: Option<Arc<Registration>>) {
-        let Stage::Store { asked_by, .. } = std::mem::replace(&mut self.stage, Stage::Hold { is_published: false })
-        else {
+        let next = Stage::Hold(Publication::Untried);
+        let Stage::Store { asked_by, .. } = std::mem::replace(&mut self.stage, next) else {
             return;
         };
+        self.survey = Survey::default();
+        if *asked_by == Stage::Return {
+            self.stage = Stage::Return; // it was another row that was overtaken
+            return;
+        }
+        if self.lease.is_some() {
+            let claims = |row: &Option<Arc<Registration>>| row.as_ref().map(|row| row.claims()).unwrap_or_default();
+            self.lost.extend(claims(&self.row).difference(&claims(&fresh)));
+        }
+        let revision = |row: &Option<Arc<Registration>>| row.as_ref().map(|row| row.renewal.revision);
+        let is_same = revision(&self.row) == revision(&fresh);
         self.row = fresh;
         match *asked_by {
             Stage::Ask { .. } => {
-                self.stage = Stage::Ask {
-                    is_retry: true,
-                    is_published: false,
-                };
-                if self.errand == Errand::Renew {
+                self.stage = Stage::Ask { is_retry: true };
+                if self.errand == Errand::Renew && !is_same {
                     self.row = None; // another worker's
                 }
             }
-            follow @ Stage::Follow { .. } => self.stage = follow,
-            settle @ Stage::Settle(..) => self.stage = settle,
-            Stage::Hold { .. } | Stage::Release | Stage::Store { .. } => {}
+            Stage::Hold(_) | Stage::Release | Stage::Return | Stage::Store { .. } => {}
+            again @ (Stage::Follow { .. } | Stage::Settle(..)) => self.stage = again,
         }
     }
 
     /// The row is this, by now.
     pub fn read(&mut self, row: Option<Arc<Registration>>) {
         self.row = row;
+    }
+
+    /// Writes the task's own row, and nothing else but what it gives up.
+    fn store(&mut self, row: Registration, effect: Option<Effect>) -> Step {
+        self.write(Write::of(&self.key, self.row.clone(), Some(Arc::new(row))), effect)
     }
 
     fn write(&mut self, write: Write, effect: Option<Effect>) -> Step {
@@ -482,12 +646,15 @@ impl Task {
         Some((row, lease))
     }
 
-    /// The PUT that this was the call of, if OctoEverywhere refused it.
+    /// The PUT that this was the call of, if OctoEverywhere refused it before it was ever applied.
     fn refused(&self, call: &Call, response: &ServiceResponse) -> Option<&Request> {
-        let is_put = matches!(self.errand, Errand::Put(_)) && response.class == ResponseClass::Refused;
+        let is_refusal = call.kind == CallKind::Set && response.class == ResponseClass::Refused;
+        let is_put = matches!(self.errand, Errand::Put(_)) && is_refusal;
+        let was_applied = |row: &Arc<Registration>| row.renewal.applied == Some(call.version);
         self.request
             .as_ref()
             .filter(|request| is_put && request.version() == Some(call.version))
+            .filter(|_| !self.row.as_ref().is_some_and(was_applied))
     }
 
     fn remember_refusal(&mut self, call: &Call, response: &ServiceResponse) {
@@ -496,12 +663,12 @@ impl Task {
         }
     }
 
-    /// Whether somebody else has applied what was asked for.
+    /// Whether somebody has applied what was asked for.
     fn has_applied(&self, row: &Registration) -> bool {
         let Some(request) = &self.request else { return false };
         match self.errand {
             Errand::Renew => false,
-            Errand::Put(_) => row.renewal.applied >= request.version(),
+            Errand::Put(_) => row.renewal.applied >= request.version() && row.renewal.clearing != Clearing::NeedsSet,
             // Or brought back by somebody who came later.
             Errand::Delete => row.renewal.status != Status::Deleting,
             Errand::RenewNow => {
@@ -513,7 +680,11 @@ impl Task {
 
     fn finish_worked(&self) -> Step {
         let is_removed = self.errand == Errand::Delete && self.row.is_none();
-        self.finish(is_removed || matches!(self.effect, Some(Effect::Renewed | Effect::Deleted)))
+        let is_applied = match (&self.errand, self.row.as_deref()) {
+            (Errand::Put(_), Some(row)) => self.has_applied(row),
+            _ => matches!(self.effect, Some(Effect::Renewed | Effect::Deleted)),
+        };
+        self.finish(is_removed || is_applied)
     }
 
     fn finish(&self, is_applied: bool) -> Step {
@@ -529,6 +700,10 @@ impl Task {
             }),
         })
     }
+}
+
+fn object(objection: Objection) -> Step {
+    Step::Finish(Conclusion::Objected(objection))
 }
 
 fn plus(time: Timestamp, duration: SignedDuration) -> Timestamp {

@@ -8,9 +8,10 @@
 //! | May I work on this row now? | [`Renewal::lease`] |
 //! | What must I call, now that the lease is mine? | [`Renewal::call`] |
 //! | OctoEverywhere answered: what do I write? | [`Renewal::settle`], in a PUT's own call also [`Renewal::withdraw`] |
-//! | The change of status is published: what do I write? | [`Renewal::published`] |
+//! | The change of status is published, or can't be: what do I write? | [`Renewal::published`], [`Renewal::postponed`] |
 //! | There is no time left: what do I write? | [`Renewal::release`] |
 //! | The app wants something else | [`Renewal::put`], [`Renewal::delete`], [`Renewal::renew_now`], [`Renewal::reapply`] |
+//! | Its token goes to another registration, and comes back | [`Renewal::replaced`], [`Renewal::given_back`] |
 //! | When is the next attempt? | [`Slot::next`], [`KeyHash::retry_delay`] |
 //!
 //! # The protocol
@@ -19,17 +20,20 @@
 //! a fresh read, and then by the same function again with the fresh row.
 //!
 //! The one who holds the lease goes round this loop until nothing is left to do or the time is up:
-//! 1. While the row has an announcement: publish it, then write [`Renewal::published`].
-//! 2. [`Renewal::call`]: `None` means done. With a call, but too little time for it: write [`Renewal::release`], done.
-//! 3. Make the call, then [`Renewal::settle`]: write the row or remove it; [`Settlement::Changed`] goes back to 1 with the
+//! 1. [`Renewal::call`]: with a call, but too little time for it: write [`Renewal::release`], done.
+//! 2. Make the call, then [`Renewal::settle`]: write the row or remove it; [`Settlement::Changed`] goes back to 1 with the
 //!    fresh row; [`Settlement::Lost`] means done, and nothing is written.
+//! 3. Without a call, while the row has a change of status to announce: publish it, then write [`Renewal::published`]; or
+//!    [`Renewal::postponed`], if the topic can't be told. Calls come first, so that a topic that is down costs no renewal.
 
 mod backoff;
 mod change;
 mod cycle;
 mod lease;
+mod news;
 mod settle;
 mod slot;
+mod take_over;
 mod time;
 
 #[cfg(test)]
@@ -37,6 +41,7 @@ mod tests;
 
 pub use change::Change;
 pub use cycle::{Cycle, InvalidCycle};
+pub use news::{News, StatusChange};
 pub use settle::{Effect, Settlement};
 pub use slot::{KeyHash, SHARDS, Slot};
 pub use time::EpochSeconds;
@@ -58,25 +63,28 @@ pub const REFUSALS_SPAN: SignedDuration = SignedDuration::from_hours(24);
 /// What a registration is, in the contract's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
-    /// Wanted, and never yet confirmed by OctoEverywhere (or not since it was revoked or deleted).
+    /// Wanted, and never yet confirmed by OctoEverywhere (or not since it was revoked, replaced or deleted).
     Pending,
     /// OctoEverywhere confirmed it, and will be asked again before it expires.
     Active,
     /// OctoEverywhere answered 605: the owner is no longer a supporter. It works again when they are.
     Suspended,
-    /// OctoEverywhere refused it for good. It is called again only after a PUT.
+    /// OctoEverywhere refused it for good. It is tried once a week until its webhook would have expired.
     Revoked,
+    /// Another registration holds its token. It has none of its own, and is called for only after a PUT.
+    Replaced,
     /// To be deleted at OctoEverywhere, and then from the table.
     Deleting,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::Active,
         Self::Suspended,
         Self::Revoked,
+        Self::Replaced,
         Self::Deleting,
     ];
 
@@ -87,6 +95,7 @@ impl Status {
             Self::Active => "active",
             Self::Suspended => "suspended",
             Self::Revoked => "revoked",
+            Self::Replaced => "replaced",
             Self::Deleting => "deleting",
         }
     }
@@ -115,13 +124,27 @@ pub struct Refusals {
     pub first: EpochSeconds,
 }
 
-/// A change of status that is yet to be published.
+/// The lease of somebody who may still be calling for a token that was theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StatusChange {
-    /// What the registration became.
-    pub status: Status,
-    /// When.
-    pub at: EpochSeconds,
+pub struct ForeignLease {
+    /// Whose row it was taken on, and its id there, so that its holder can give it back; `None` once there were two, of which
+    /// the longer one counts.
+    pub origin: Option<(KeyHash, u64)>,
+    /// When its holder stops, by its own clock.
+    pub until: EpochSeconds,
+}
+
+/// What the tokens that were replaced by others, and whose webhooks are to be deleted, ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Clearing {
+    /// Nothing now.
+    #[default]
+    Rests,
+    /// The next call deletes the first old token's webhook.
+    IsNext,
+    /// An old token's webhook is deleted, or may be, and with it the present one if both are tokens of one App Connection:
+    /// the present one has to be set again.
+    NeedsSet,
 }
 
 /// A registration without its texts: what decides when it is called, and by whom.
@@ -143,19 +166,29 @@ pub struct Renewal {
     pub due: Option<EpochSeconds>,
     /// Who may call, if anybody. A lease that is over stays here until the next one is taken.
     pub lease: Option<Lease>,
-    /// Calls since the last success.
+    /// Calls since the last success. While an old token's webhook can't be deleted, the present one's success doesn't count.
     pub attempts: u32,
     /// Permanent answers since the last success.
     pub refusals: Option<Refusals>,
     /// When the last confirmed SetNotificationWebhook was started.
     pub renewed_at: Option<EpochSeconds>,
-    /// What to go back to if the present wish, not applied yet, is refused for good. `Some` exactly when the row holds a
-    /// previous wish.
+    /// When the last one was started that may have been carried out, though nobody was told; at the latest.
+    pub set_at: Option<EpochSeconds>,
+    /// When it was found to have lapsed, for as long as it has, or until that and its renewal are told.
+    pub lapsed_at: Option<EpochSeconds>,
+    /// What to go back to if the present wish, not applied yet, is refused for good, or, in a row that was replaced, when it gets
+    /// its token back.
     pub previous_status: Option<Status>,
     /// A change of status that is yet to be published.
     pub status_change: Option<StatusChange>,
     /// Call again at this time, even if the call that is under way succeeds.
     pub reapply: Option<EpochSeconds>,
+    /// Who may still be calling for its token under another registration's lease: nobody else calls meanwhile.
+    pub foreign: Option<ForeignLease>,
+    /// How many old tokens wait for their webhooks to be deleted.
+    pub old_tokens: u8,
+    /// How far that is.
+    pub clearing: Clearing,
 }
 
 impl Default for Renewal {
@@ -170,9 +203,14 @@ impl Default for Renewal {
             attempts: 0,
             refusals: None,
             renewed_at: None,
+            set_at: None,
+            lapsed_at: None,
             previous_status: None,
             status_change: None,
             reapply: None,
+            foreign: None,
+            old_tokens: 0,
+            clearing: Clearing::Rests,
         }
     }
 }
@@ -183,21 +221,43 @@ impl Renewal {
     /// While somebody holds the lease it is the time at which the lease counts as over, so no other run sees the row
     /// before, and after a crash it is due by itself.
     pub fn index(&self) -> Option<EpochSeconds> {
-        match (self.lease, self.status_change) {
-            (Some(lease), _) => Some(lease.until + MAX_CLOCK_SKEW),
-            (None, Some(status_change)) => Some(status_change.at),
-            (None, None) => self.due,
+        if let Some(lease) = self.lease {
+            return Some(lease.until + MAX_CLOCK_SKEW);
         }
+        let free = self.foreign.map(|foreign| foreign.until + MAX_CLOCK_SKEW);
+        let call = self.due.map(|due| free.map_or(due, |free| due.max(free)));
+        let news = self.status_change.map(|change| change.due);
+        call.into_iter().chain(news).min()
     }
 
-    /// When OctoEverywhere forgets the webhook, as far as is known.
+    /// Whether [`Renewal::due`] is somewhere else than [`Renewal::index`] says.
+    pub fn is_elsewhere(&self) -> bool {
+        self.lease.is_some() || self.status_change.is_some() || self.foreign.is_some()
+    }
+
+    /// When OctoEverywhere forgets the webhook, as far as is known: 180 days after the last Set that may have succeeded.
     pub fn expires_at(&self) -> Option<EpochSeconds> {
-        self.renewed_at.map(|renewed| renewed + LIFETIME)
+        self.renewed_at.max(self.set_at).map(|set| set + LIFETIME)
     }
 
     /// Whether OctoEverywhere confirmed the present wish.
     pub fn is_applied(&self) -> bool {
-        self.applied == Some(self.version)
+        self.applied == Some(self.version) && self.clearing != Clearing::NeedsSet
+    }
+
+    /// Whether it is wanted, not suspended, and forgotten by OctoEverywhere.
+    pub fn has_lapsed(&self, now: EpochSeconds) -> bool {
+        let is_wanted = matches!(self.status, Status::Active | Status::Pending);
+        is_wanted && (self.is_known_to_have_lapsed() || self.is_past_expiry(now))
+    }
+
+    /// Whether it was found to have lapsed, and not renewed since.
+    pub(super) fn is_known_to_have_lapsed(&self) -> bool {
+        self.lapsed_at.is_some() && self.renewed_at < self.lapsed_at
+    }
+
+    pub(super) fn is_past_expiry(&self, now: EpochSeconds) -> bool {
+        self.expires_at().is_some_and(|expiry| expiry <= now)
     }
 }
 
@@ -221,4 +281,6 @@ pub enum CallKind {
     Set,
     /// DeleteNotificationWebhook.
     Delete,
+    /// DeleteNotificationWebhook for the first of the old tokens.
+    Clear,
 }

@@ -5,17 +5,36 @@ use std::hash::{Hash, Hasher};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use super::app_connection::AppConnection;
 use crate::metadata::Metadata;
 
 /// What OctoEverywhere is to hold: SetNotificationWebhook's parameters, as far as the app chooses them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Wish {
-    /// The App Connection's token.
-    pub token: AppToken,
+    /// Whose webhook it is; none in a registration that was replaced.
+    pub connection: Option<AppConnection>,
     /// Which events are to be delivered.
     pub events: EventFilter,
     /// What rides in the callback URL.
     pub metadata: Metadata,
+}
+
+impl Wish {
+    /// The same for a registration that has lost its token.
+    pub(super) fn without_connection(self) -> Self {
+        Self {
+            connection: None,
+            ..self
+        }
+    }
+
+    /// The same with this token.
+    pub(super) fn with_connection(self, connection: AppConnection) -> Self {
+        Self {
+            connection: Some(connection),
+            ..self
+        }
+    }
 }
 
 /// The longest AppToken that is accepted, in bytes. OctoEverywhere documents no length, and a token is returned only once: one

@@ -269,21 +269,17 @@ async fn what_was_meant_is_suggested() {
 }
 
 #[tokio::test]
-async fn a_row_by_hand_under_an_id_that_is_none_is_left_out_and_told() {
+async fn a_row_by_hand_under_an_id_that_is_none_is_shown_as_unreadable() {
     let world = World::new().await;
     world.put("p1", json!({"appToken": TOKEN})).await;
     world.write_row("..", json!({"appToken": "another-token"}));
     let list = World::body(&world.list("").await);
-    let printers: Vec<_> = list["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["printerRef"])
-        .collect();
-    assert_eq!(printers, ["p1"]);
-    let output = world.register.output();
-    assert!(
-        output.contains("t/..") && output.contains("neither `.` nor `..`"),
-        "{output}"
+    let items: Vec<_> = list["items"].as_array().unwrap().iter().collect();
+    let shown = |item: &Value| (item["printerRef"].clone(), item["status"].clone());
+    assert_eq!(
+        items.iter().map(|item| shown(item)).collect::<Vec<_>>(),
+        [(json!(".."), json!("unreadable")), (json!("p1"), json!("active"))]
     );
+    let reason = items[0]["lastError"]["message"].as_str().unwrap();
+    assert!(reason.contains("neither `.` nor `..`"), "{reason}");
 }

@@ -5,6 +5,7 @@
 
 mod door;
 mod fuzz;
+mod holders;
 mod register;
 mod renew;
 mod scale;

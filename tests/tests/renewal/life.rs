@@ -53,11 +53,7 @@ async fn no_webhook_is_ever_inactive_in_half_a_year() {
 async fn a_row_that_is_written_by_hand_is_picked_up() {
     on_the_stack(async |world: World| {
         let printer = world.issue("by-hand").await;
-        let mut item = world.key(&printer);
-        item["appToken"] = json!({"S": printer.token});
-        item["dueAt"] = json!({"N": "0"});
-        let put = json!({"TableName": world.stack.outputs.table_name, "Item": item});
-        world.aws.dynamodb("PutItem", &put).await.unwrap();
+        world.write_by_hand(&printer).await;
         eventually("the row by hand, renewed", async || {
             (world.history(&printer).await.sets == 1 && world.get(&printer).await["status"] == "active").then_some(())
         })

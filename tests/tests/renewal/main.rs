@@ -4,6 +4,9 @@
 #![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
+mod agreement;
+mod holders;
 mod life;
+mod subscription;
 mod trouble;
 mod world;

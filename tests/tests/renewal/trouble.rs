@@ -5,6 +5,7 @@ use std::time::Duration;
 use printbell_simulator::{Fault, Route, Standing};
 use serde_json::{Value, json};
 
+use crate::subscription::Subscription;
 use crate::world::{DAY, HOUR, MINUTE, World, eventually, on_the_stack};
 
 #[tokio::test]
@@ -63,21 +64,18 @@ async fn a_604_is_believed_after_three_of_them_over_a_day_and_the_topic_is_told(
         }
         let took = world.now().await.duration_since(first);
         assert!(refusals >= 3 && took >= DAY - MINUTE, "{refusals} in {took}");
-        let row = world.row(&printer).await;
-        assert!(row.get("dueAt").is_none() && row.get("dueShard").is_none(), "{row}");
-
         let events = topic.receive(2).await;
-        assert_eq!(
-            events,
-            [
-                "dev.printbell.registration.active",
-                "dev.printbell.registration.revoked"
-            ]
-        );
-        let asked = world.sets_asked(&printer).await;
+        assert_eq!(events, ["p1 active", "p1 revoked"]);
+
+        // It may have been a mistake: it is tried weekly, until the webhook would have expired.
+        let wait = world.until_due(&printer).await;
+        assert!((DAY * 7 * 8 / 10..=DAY * 7 * 12 / 10).contains(&wait), "{wait}");
+        world.run().await;
+        assert_eq!(world.get(&printer).await["status"], "revoked");
         world.advance(DAY * 200).await;
         world.run().await;
-        assert_eq!(world.sets_asked(&printer).await, asked);
+        let row = world.row(&printer).await;
+        assert!(row.get("dueAt").is_none() && row.get("dueShard").is_none(), "{row}");
     })
     .await;
 }
@@ -143,22 +141,27 @@ async fn a_hanging_octoeverywhere_costs_a_call_and_no_other_registration_anythin
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again() {
     on_the_stack(async |world: World| {
-        let printer = world.issue("p1").await;
-        world
-            .control
-            .add_fault(&Fault::lose_answer().for_printer(&printer.id).times(1))
-            .await
-            .unwrap();
-        let (status, shown) = world
-            .put(&printer, json!({"appToken": printer.token, "eventTypes": [2]}))
-            .await;
-        assert_eq!((status, &shown["status"]), (202, &json!("pending")), "{shown}");
-        world.until_due(&printer).await;
-        world.run().await;
-        assert_eq!(
-            (world.history(&printer).await.sets, &world.get(&printer).await["status"]),
-            (2, &json!("active"))
-        );
+        // How many answers are lost; what the PUT answers; and how many calls it takes.
+        for (name, lost, expected, status, sets) in [("p1", 1, 201, "active", 2), ("p2", 2, 202, "pending", 3)] {
+            let printer = world.issue(name).await;
+            world
+                .control
+                .add_fault(&Fault::lose_answer().for_printer(&printer.id).times(lost))
+                .await
+                .unwrap();
+            let (code, shown) = world
+                .put(&printer, json!({"appToken": printer.token, "eventTypes": [2]}))
+                .await;
+            assert_eq!((code, &shown["status"]), (expected, &json!(status)), "{shown}");
+            if expected == 202 {
+                world.until_due(&printer).await;
+                world.run().await;
+            }
+            assert_eq!(
+                (world.history(&printer).await.sets, &world.get(&printer).await["status"]),
+                (sets, &json!("active"))
+            );
+        }
     })
     .await;
 }
@@ -246,61 +249,4 @@ fn kill(function: &str) {
         .status()
         .unwrap();
     assert!(killed.success());
-}
-
-/// A queue that gets what the topic says about this test's registrations.
-struct Subscription<'a> {
-    world: &'a World,
-    queue: String,
-}
-
-impl<'a> Subscription<'a> {
-    async fn new(world: &'a World) -> Self {
-        let created = world
-            .aws
-            .sqs("CreateQueue", &json!({"QueueName": world.tenant}))
-            .await
-            .unwrap();
-        let queue = created["QueueUrl"].as_str().unwrap().to_owned();
-        let request = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
-        let attributes = world.aws.sqs("GetQueueAttributes", &request).await.unwrap();
-        let arn = attributes["Attributes"]["QueueArn"].as_str().unwrap();
-        let topic_may_send = json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": world.stack.outputs.topic_arn}},
-        }]});
-        let policy = json!({"QueueUrl": queue, "Attributes": {"Policy": topic_may_send.to_string()}});
-        world.aws.sqs("SetQueueAttributes", &policy).await.unwrap();
-        let of_this_test = json!({"tenantId": [world.tenant]}).to_string();
-        let subscribe = [
-            ("TopicArn", world.stack.outputs.topic_arn.as_str()),
-            ("Protocol", "sqs"),
-            ("Endpoint", arn),
-            ("Attributes.entry.1.key", "RawMessageDelivery"),
-            ("Attributes.entry.1.value", "true"),
-            ("Attributes.entry.2.key", "FilterPolicy"),
-            ("Attributes.entry.2.value", &of_this_test),
-        ];
-        world.aws.sns("Subscribe", &subscribe).await.unwrap();
-        Self { world, queue }
-    }
-
-    /// The types of the first `count` events, in the order of their times.
-    async fn receive(&self, count: usize) -> Vec<String> {
-        let mut events: Vec<(String, String)> = Vec::new();
-        eventually("lifecycle events", async || {
-            let request = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10});
-            let received = self.world.aws.sqs("ReceiveMessage", &request).await.unwrap();
-            for message in received["Messages"].as_array().into_iter().flatten() {
-                let event: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
-                events.push((event["time"].to_string(), event["type"].as_str().unwrap().to_owned()));
-                let handle = json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
-                self.world.aws.sqs("DeleteMessage", &handle).await.unwrap();
-            }
-            (events.len() >= count).then_some(())
-        })
-        .await;
-        events.sort();
-        events.into_iter().map(|(_, kind)| kind).collect()
-    }
 }

@@ -1,6 +1,9 @@
 //! The deployed stack in the hands of one test: its clocks, its functions, and printers of its own.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use printbell_harness::aws::Aws;
 use printbell_harness::stack::{Api, Stack};
-use printbell_simulator::{AppToken, Control, History, NewPrinter, PrinterId, Route};
+use printbell_simulator::{AppConnection, AppToken, Control, History, NewPrinter, PrinterId, Route};
 use serde_json::{Value, json};
 use tokio::task::{LocalSet, spawn_local};
 
@@ -27,6 +30,8 @@ pub struct World {
     pub control: Control,
     /// Of this test alone.
     pub tenant: String,
+    /// Whose each token is that was issued to this test.
+    pub issued: Rc<RefCell<BTreeMap<String, PrinterId>>>,
 }
 
 /// A printer that OctoEverywhere knows, registered or not.
@@ -35,6 +40,16 @@ pub struct Printer {
     pub reference: String,
     pub id: PrinterId,
     pub token: AppToken,
+}
+
+impl Printer {
+    /// The same printer under another name.
+    pub fn renamed(&self, reference: &str) -> Self {
+        Self {
+            reference: reference.to_owned(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Runs a test on the stack, and puts the clocks right and takes the faults back whatever comes of it.
@@ -50,6 +65,7 @@ where
         api: stack.api(),
         control: Control::new(&stack.simulator),
         tenant: format!("renewal-{}-{number}", std::process::id()),
+        issued: Rc::default(),
         stack,
     };
     world.clear().await;
@@ -65,14 +81,16 @@ impl World {
     async fn clear(&self) {
         self.control.clear_faults().await.unwrap();
         self.control.set_clock(Timestamp::now()).await.unwrap();
-        self.offset(None).await;
+        let topic = self.stack.outputs.topic_arn.as_str();
+        self.set_environment(&[("CLOCK_OFFSET_SECONDS", None), ("TOPIC_ARN", Some(topic))])
+            .await;
     }
 
-    async fn offset(&self, seconds: Option<&str>) {
+    /// Sets environment variables of the functions that work on registrations, until the end of the test.
+    pub async fn set_environment(&self, changes: &[(&str, Option<&str>)]) {
         for function in ["renew", "register"] {
             let function = self.stack.function(function).unwrap();
-            let change = [("CLOCK_OFFSET_SECONDS", seconds)];
-            self.aws.set_environment(function, &change).await.unwrap();
+            self.aws.set_environment(function, changes).await.unwrap();
         }
     }
 
@@ -80,7 +98,8 @@ impl World {
     pub async fn advance(&self, by: SignedDuration) {
         let now = self.control.advance_clock(by).await.unwrap();
         let offset = now.duration_since(Timestamp::now()).as_secs();
-        self.offset(Some(&offset.to_string())).await;
+        self.set_environment(&[("CLOCK_OFFSET_SECONDS", Some(&offset.to_string()))])
+            .await;
     }
 
     pub async fn now(&self) -> Timestamp {
@@ -89,10 +108,30 @@ impl World {
 
     pub async fn issue(&self, reference: &str) -> Printer {
         let issued = self.control.issue_printer(&NewPrinter::named(reference)).await.unwrap();
+        self.remember(reference, issued)
+    }
+
+    /// The same printer with one more token of its App Connection.
+    pub async fn issue_another(&self, printer: &Printer) -> Printer {
+        let issued = self.control.issue_token(&printer.id).await.unwrap();
+        self.remember(&printer.reference, issued)
+    }
+
+    fn remember(&self, reference: &str, issued: AppConnection) -> Printer {
+        let token = issued.token.expose().to_owned();
+        self.issued.borrow_mut().insert(token, issued.printer_id.clone());
         Printer {
             reference: reference.to_owned(),
             id: issued.printer_id,
             token: issued.token,
+        }
+    }
+
+    /// The same stack in the hands of another tenant.
+    pub fn another_tenant(&self) -> Self {
+        Self {
+            tenant: format!("{}-another", self.tenant),
+            ..self.clone()
         }
     }
 
@@ -158,6 +197,15 @@ impl World {
         let request =
             json!({"TableName": self.stack.outputs.table_name, "Key": self.key(printer), "ConsistentRead": true});
         self.aws.dynamodb("GetItem", &request).await.unwrap()["Item"].clone()
+    }
+
+    /// Writes a registration straight into the table, as a person may.
+    pub async fn write_by_hand(&self, printer: &Printer) {
+        let mut item = self.key(printer);
+        item["appToken"] = json!({"S": printer.token});
+        item["dueAt"] = json!({"N": "0"});
+        let put = json!({"TableName": self.stack.outputs.table_name, "Item": item});
+        self.aws.dynamodb("PutItem", &put).await.unwrap();
     }
 
     /// Makes a registration due at once.

@@ -70,14 +70,36 @@ fn what_is_not_understood_is_named_without_its_value() {
         (json!({"attempts": -1}), "attempts is not a number of the right size"),
         (json!({"lease": {"id": 1}}), "lease: until is missing"),
         (json!({"lease": 1}), "lease is not a map"),
-        (json!({"previous": {"appToken": "t"}}), "previous: status is missing"),
+        (
+            json!({"previous": {"appToken": 1}}),
+            "previous: appToken is not a string",
+        ),
+        (json!({"oldTokens": 1}), "oldTokens is not a list"),
+        (json!({"oldTokens": [1]}), "oldTokens is not a list of maps"),
+        (
+            json!({"oldTokens": [{"appToken": "t"}]}),
+            "oldTokens: expiresAt is missing",
+        ),
+        (
+            json!({"takenFrom": [{"tenantId": "abc"}]}),
+            "takenFrom: printerRef is missing",
+        ),
+        (
+            json!({"clearing": "soon"}),
+            "clearing is not one that this version knows",
+        ),
+        (json!({"foreignLease": {"id": 1}}), "foreignLease: until is missing"),
+        (
+            json!({"connectionId": ""}),
+            "connectionId must be 1 to 128 visible ASCII characters without spaces",
+        ),
         (json!({"dueAt": 1.5}), "dueAt is not a number of the right size"),
     ];
     for (wrong, reason) in table {
         let mut row = item(json!({"tenantId": "abc", "printerRef": "p1", "appToken": "t"}));
         row.extend(item(wrong));
         let error = read(&row).unwrap_err();
-        assert_eq!((error.key.as_str(), error.reason.as_str()), ("abc/p1", reason));
+        assert_eq!((error.key().as_str(), error.reason.as_str()), ("abc/p1", reason));
     }
     let rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ ~ -, and neither `.` nor `..`";
     for (tenant, printer, wrong) in [
@@ -88,7 +110,7 @@ fn what_is_not_understood_is_named_without_its_value() {
         let row = json!({"tenantId": tenant, "printerRef": printer, "appToken": "t"});
         let error = read(&item(row)).unwrap_err();
         assert_eq!(
-            (error.key, error.reason),
+            (error.key(), error.reason),
             (format!("{tenant}/{printer}"), format!("{wrong} {rule}"))
         );
     }
@@ -102,17 +124,82 @@ fn an_update_removes_what_the_row_no_longer_has() {
     .unwrap();
     let update = Update::of(attributes(&row));
     let (_, removed) = update.expression.split_once(" REMOVE ").unwrap();
-    insta::assert_snapshot!(removed, @"#previous, #applied, #dueAt, #dueShard, #nextDueAt, #lease, #refusals, #renewedAt, #expiresAt, #announcement, #reapplyAt, #createdAt, #lastError");
+    insta::assert_snapshot!(removed, @"#connectionId, #previous, #previousStatus, #oldTokens, #takenFrom, #applied, #dueAt, #dueShard, #nextDueAt, #lease, #refusals, #renewedAt, #setAt, #expiresAt, #lapsedAt, #announcement, #foreignLease, #clearing, #reapplyAt, #createdAt, #lastError");
     let is_of_the_key = |name: &String| name == TENANT_ID || name == PRINTER_REF;
     assert!(!update.names.values().any(is_of_the_key));
 }
 
+#[test]
+fn of_what_is_not_understood_the_rest_is_salvaged() {
+    let whole = json!({
+        "tenantId": "abc", "printerRef": "p1", "appToken": "t", "status": "active", "revision": 7, "eventTypes": [1], "dueAt": 5,
+    });
+    let table = [
+        (json!({"status": "frozen"}), Status::Pending, 7, true),
+        (json!({"revision": "x"}), Status::Active, 0, true),
+        (
+            json!({"lease": 1, "refusals": 2, "attempts": "x"}),
+            Status::Active,
+            7,
+            true,
+        ),
+        (
+            json!({"oldTokens": [{}], "takenFrom": 1, "previous": 2}),
+            Status::Active,
+            7,
+            true,
+        ),
+        (json!({"appToken": "to ken"}), Status::Replaced, 7, false),
+        (json!({"appToken": null}), Status::Replaced, 7, false),
+    ];
+    for (wrong, status, revision, has_token) in table {
+        let mut row = item(whole.clone());
+        row.extend(item(wrong.clone()));
+        let row = salvage(&row).unwrap();
+        assert_eq!(
+            (row.renewal.status, row.renewal.revision),
+            (status, revision),
+            "{wrong}"
+        );
+        assert_eq!(row.wish.connection.is_some(), has_token, "{wrong}");
+        assert_eq!(row.wish.events.types(), [1], "{wrong}");
+    }
+    assert!(salvage(&item(json!({"tenantId": "a b", "printerRef": "p1", "appToken": "t"}))).is_err());
+}
+
 prop_compose! {
-    fn any_wish()(token in "[!-~]{1,20}", events in prop::collection::vec(1..=65535_i64, 0..4), room in "[a-zü ]{0,9}") -> Wish {
+    fn any_connection()(token in "[!-~]{1,20}", id in prop::option::of("[!-~]{1,20}")) -> AppConnection {
+        AppConnection {
+            token: SecretString::from(token).try_into().unwrap(),
+            id: id.map(|id| id.parse().unwrap()),
+        }
+    }
+}
+
+prop_compose! {
+    fn any_old_token()(connection in any_connection(), expires_at in any_time()) -> OldToken {
+        OldToken { connection, expires_at }
+    }
+}
+
+prop_compose! {
+    fn any_taken()(
+        connection in any_connection(),
+        place in prop::sample::select(vec![Place::Present, Place::Other]),
+        previous in prop::option::of(any_connection()),
+        old in prop::collection::vec(any_old_token(), 0..3),
+    ) -> Taken {
+        let from = RegistrationKey { tenant: "abc".parse().unwrap(), printer: "p2".parse().unwrap() };
+        Taken { from, connection, place, previous, old }
+    }
+}
+
+prop_compose! {
+    fn any_wish()(connection in any_connection(), events in prop::collection::vec(1..=65535_i64, 0..4), room in "[a-zü ]{0,9}") -> Wish {
         let mut metadata = Metadata::default();
         metadata.insert("room", &room).unwrap();
         Wish {
-            token: SecretString::from(token).try_into().unwrap(),
+            connection: Some(connection),
             events: EventFilter::new(events).unwrap(),
             metadata,
         }
@@ -136,15 +223,23 @@ prop_compose! {
         attempts in any::<u32>(),
         refusals in prop::option::of((any::<u32>(), any_time())),
         renewed_at in prop::option::of(any_time()),
-        status_change in prop::option::of((any_status(), any_time())),
+        status_change in prop::option::of((prop::sample::select(&News::ALL[..]), any_time(), any_time())),
         reapply in prop::option::of(any_time()),
+        (set_at, lapsed_at) in (prop::option::of(any_time()), prop::option::of(any_time())),
+        foreign in prop::option::of((prop::option::of((any::<u64>(), any::<u64>())), any_time())),
+        clearing in prop::sample::select(vec![Clearing::Rests, Clearing::IsNext, Clearing::NeedsSet]),
     ) -> Renewal {
         Renewal {
-            status, revision, version, applied, due, attempts, renewed_at, reapply,
+            status, revision, version, applied, due, attempts, renewed_at, reapply, set_at, lapsed_at, clearing,
+            old_tokens: 0,
+            foreign: foreign.map(|(origin, until)| ForeignLease {
+                origin: origin.map(|(key, id)| (KeyHash(key), id)),
+                until,
+            }),
             lease: lease.map(|(id, until)| Lease { id, until }),
             refusals: refusals.map(|(count, first)| Refusals { count, first }),
             previous_status: None,
-            status_change: status_change.map(|(status, at)| StatusChange { status, at }),
+            status_change: status_change.map(|(news, at, due)| StatusChange { news, at, due }),
         }
     }
 }
@@ -154,6 +249,8 @@ proptest! {
     fn a_row_comes_back_as_it_was_written(
         wish in any_wish(),
         previous in prop::option::of((any_wish(), any_status())),
+        old_tokens in prop::collection::vec(any_old_token(), 0..4),
+        taken in prop::collection::vec(any_taken(), 0..3),
         renewal in any_renewal(),
         error in prop::option::of((any_time(), prop::option::of(any::<u16>()), ".{0,20}")),
     ) {
@@ -162,7 +259,9 @@ proptest! {
             key: RegistrationKey { tenant: "abc".parse().unwrap(), printer: "p1".parse().unwrap() },
             wish,
             previous,
-            renewal: Renewal { previous_status, ..renewal },
+            renewal: Renewal { previous_status, old_tokens: old_tokens.len() as u8, ..renewal },
+            old_tokens,
+            taken,
             created_at: Some("2026-11-24T10:00:00Z".parse().unwrap()),
             last_error: error.map(|(at, code, message)| LastError { at, code, message }),
         };

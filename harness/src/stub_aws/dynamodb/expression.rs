@@ -108,6 +108,16 @@ impl<'a> Expression<'a> {
                 self.expect(")")?;
                 Ok(exists == (function == "attribute_exists"))
             }
+            "attribute_type" => {
+                self.tokens.next();
+                self.expect("(")?;
+                let value = self.operand(item)?;
+                self.expect(",")?;
+                let kind = self.operand(item)?.context("attribute_type needs a type")?;
+                self.expect(")")?;
+                let kind = kind["S"].as_str().context("a type is a string")?.to_owned();
+                Ok(value.is_some_and(|value| value.get(kind).is_some()))
+            }
             "begins_with" => {
                 self.tokens.next();
                 self.expect("(")?;

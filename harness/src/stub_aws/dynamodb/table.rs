@@ -103,6 +103,13 @@ impl Table {
         self.items.get(&key)
     }
 
+    /// Removes every item, as a person would.
+    pub fn clear(&mut self) {
+        for key in self.items.keys().cloned().collect::<Vec<_>>() {
+            self.remove(&key);
+        }
+    }
+
     /// All items, in the order of their keys.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.items.values()

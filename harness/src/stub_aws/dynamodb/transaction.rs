@@ -89,6 +89,14 @@ fn reason(verdict: &Verdict) -> Value {
     }
 }
 
+/// The answer to a transaction that is cancelled for this reason, which is about its first write.
+pub(super) fn cancelled_for(request: &Value, reason: &str) -> StubResponse {
+    let count = request["TransactItems"].as_array().map_or(1, Vec::len);
+    let mut reasons = vec![json!({"Code": "None"}); count];
+    reasons[0] = json!({"Code": reason, "Message": "as asked for"});
+    cancelled(&reasons)
+}
+
 fn cancelled(reasons: &[Value]) -> StubResponse {
     let codes: Vec<_> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
     let error = json!({

@@ -26,6 +26,11 @@ impl KeyHash {
         self.spread(LADDER.get(step).copied().unwrap_or(DAY), attempts)
     }
 
+    /// The wait of a revoked registration: a week.
+    pub(super) fn revoked_delay(self, attempts: u32) -> SignedDuration {
+        self.spread(WEEK, attempts)
+    }
+
     /// The wait after a 605: a day, and a week once the webhook has expired.
     pub(super) fn suspended_delay(
         self,

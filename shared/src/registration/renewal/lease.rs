@@ -1,24 +1,29 @@
-//! One caller at a time for each registration.
+//! One caller at a time for each token.
 
-use super::{Call, CallKind, EpochSeconds, Lease, MAX_CLOCK_SKEW, Renewal, Status};
+use super::{Call, CallKind, Clearing, EpochSeconds, Lease, MAX_CLOCK_SKEW, Renewal, Status};
 
 impl Renewal {
     /// The row with a lease until `deadline` (the caller's own), if there is something to do and nobody does it.
     ///
-    /// `None`: not due, or somebody holds the lease, or revoked. What the index said may be old, so this is asked of the
-    /// row as it was read from the table.
+    /// `None`: not due, or somebody holds the lease. What the index said may be old, so this is asked of the row as it was read
+    /// from the table.
     pub fn lease(&self, now: EpochSeconds, deadline: EpochSeconds) -> Option<Self> {
-        let wanted = self.status_change.is_some() || self.is_due(now);
-        (wanted && self.is_free(now)).then(|| self.next().with_lease(deadline))
+        let has_news = self.status_change.is_some_and(|change| change.due <= now);
+        let is_wanted = has_news || self.is_due(now);
+        (is_wanted && self.is_free(now)).then(|| self.next().with_lease(now, deadline))
     }
 
-    /// What the holder of the lease must call now; `None`: nothing, and nobody holds a lease.
+    /// What the holder of the lease must call now; `None`: nothing, nobody holds a lease, or somebody else may still be calling.
     pub fn call(&self, now: EpochSeconds) -> Option<Call> {
-        let lease = self.lease.filter(|_| self.is_due_to_holder(now))?;
-        let kind = if self.status == Status::Deleting {
-            CallKind::Delete
-        } else {
-            CallKind::Set
+        let lease = self
+            .lease
+            .filter(|_| self.is_due_to_holder(now) && !self.awaits_foreign(now))?;
+        let has_old = self.old_tokens > 0;
+        let kind = match (self.status, self.clearing) {
+            (Status::Deleting, _) if has_old => CallKind::Clear,
+            (Status::Deleting, _) => CallKind::Delete,
+            (_, Clearing::IsNext) if has_old => CallKind::Clear,
+            _ => CallKind::Set,
         };
         Some(Call {
             lease: lease.id,
@@ -36,20 +41,15 @@ impl Renewal {
         Some(row)
     }
 
-    /// The row after its announcement was published by the holder of `lease`. If it is due as well, the lease stays for
-    /// the call; otherwise it is given back. `None`: the lease isn't theirs any more, and there is nothing to write.
-    pub fn published(&self, lease: u64, now: EpochSeconds) -> Option<Self> {
-        let mut row = self.is_held_by(lease).then(|| self.next())?;
-        row.status_change = None;
-        if !self.is_due_to_holder(now) {
-            row.lease = None;
-        }
-        Some(row)
-    }
-
     /// Whether nobody may be calling: there is no lease, or even the slowest clock is past its end.
     pub(super) fn is_free(&self, now: EpochSeconds) -> bool {
-        self.lease.is_none_or(|lease| lease.until + MAX_CLOCK_SKEW <= now)
+        let is_over = self.lease.is_none_or(|lease| lease.until + MAX_CLOCK_SKEW <= now);
+        is_over && !self.awaits_foreign(now)
+    }
+
+    /// Whether somebody may still be calling under a lease of another registration.
+    pub(in crate::registration) fn awaits_foreign(&self, now: EpochSeconds) -> bool {
+        self.foreign.is_some_and(|foreign| now < foreign.until + MAX_CLOCK_SKEW)
     }
 
     pub(in crate::registration) fn is_held_by(&self, lease: u64) -> bool {
@@ -57,12 +57,12 @@ impl Renewal {
     }
 
     fn is_due(&self, now: EpochSeconds) -> bool {
-        self.status != Status::Revoked && self.due.is_some_and(|due| due <= now)
+        self.status != Status::Replaced && self.due.is_some_and(|due| due <= now)
     }
 
     /// Whether the holder of the lease must call. The wish may have come from a host whose clock is ahead, so what is due
     /// within the skew is due.
-    fn is_due_to_holder(&self, now: EpochSeconds) -> bool {
+    pub(super) fn is_due_to_holder(&self, now: EpochSeconds) -> bool {
         self.is_due(now + MAX_CLOCK_SKEW)
     }
 
@@ -72,7 +72,16 @@ impl Renewal {
         self
     }
 
-    pub(super) fn with_lease(mut self, until: EpochSeconds) -> Self {
+    /// The row with a lease. Where another one is over without having been given back, its holder died, and may have set the
+    /// webhook as late as it could.
+    pub(super) fn with_lease(mut self, now: EpochSeconds, until: EpochSeconds) -> Self {
+        if let Some(dead) = self.lease
+            && self.status != Status::Deleting
+            && self.is_due_to_holder(dead.until)
+        {
+            self.set_at = self.set_at.max(Some(dead.until.min(now)));
+        }
+        self.foreign = None;
         self.lease = Some(Lease {
             id: self.revision,
             until,

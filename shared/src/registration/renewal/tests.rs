@@ -1,8 +1,11 @@
 //! Tables and properties; the model check and the simulation are in the crate `printbell-rehearsal`.
 
 mod changes;
+mod foreign;
+mod lapses;
 mod leases;
 mod lives;
+mod news;
 mod settlements;
 mod slots;
 
@@ -24,6 +27,10 @@ const TEMPORARY: ResponseClass = ResponseClass::Temporary {
     fault: Fault::Service,
     retry_after: None,
 };
+const SILENCE: ResponseClass = ResponseClass::Temporary {
+    fault: Fault::Silence,
+    retry_after: None,
+};
 
 /// A cycle of so many days.
 fn days(days: u8) -> Cycle {
@@ -42,31 +49,46 @@ fn written<R>(settlement: Settlement<R>) -> (R, Effect) {
     }
 }
 
-fn applied<R>(change: Change<R>) -> R {
+/// The row of a request, with the lease that it takes.
+fn leased(row: Renewal, now: EpochSeconds) -> Renewal {
+    let row = row.take_turn(now, deadline(now));
+    assert_eq!(row.lease.map(|lease| lease.id), Some(row.revision), "no lease taken");
+    row
+}
+
+fn wanted<R>(change: Change<R>) -> R {
     match change {
-        Change::Apply(row) => row,
-        Change::Leave(_) | Change::Remove | Change::Revoked => panic!("no lease taken"),
+        Change::Write(row) => row,
+        Change::Remove | Change::Never(_) => panic!("nothing to write"),
     }
 }
 
 impl Renewal {
-    /// Due now, called at once, settled, and announced if it is news.
+    /// Due now, called at once, settled, and announced if it is news; the lease is given back.
     fn answered(self, class: ResponseClass, now: EpochSeconds) -> (Self, Effect) {
+        let (row, effect, _) = self.announced(class, now);
+        (row, effect)
+    }
+
+    /// The same, with what the topic is told.
+    fn announced(self, class: ResponseClass, now: EpochSeconds) -> (Self, Effect, Vec<News>) {
         let due = Self { due: Some(now), ..self };
         let leased = due.lease(now, deadline(now)).expect("free and due");
         let call = leased.call(now).expect("due");
-        let (row, effect) = written(leased.settle(SLOT, &call, &class, now));
-        match row.status_change {
-            Some(_) => (row.published(call.lease, now).expect("the lease is kept"), effect),
-            None => (row, effect),
+        let (mut row, effect) = written(leased.settle(SLOT, &call, &class, 0, now));
+        let mut news = Vec::new();
+        while let Some(change) = row.status_change.filter(|change| change.is_due(now)) {
+            news.push(change.news);
+            row = row.published(call.lease, now).expect("the lease is kept");
         }
+        (row.release(call.lease).unwrap_or(row), effect, news)
     }
 }
 
 /// A registration that has been put and confirmed.
 fn active() -> Renewal {
-    let row = applied(Renewal::put(None, NOW, deadline(NOW)));
+    let row = leased(Renewal::put(None, NOW), NOW);
     let call = row.call(NOW).expect("due");
-    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW));
+    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW));
     row.published(call.lease, NOW).expect("the lease is kept")
 }

@@ -13,9 +13,10 @@ fn a_put_keeps_the_status_until_there_is_a_better_one() {
         ),
         (Some(with(Status::Revoked)), Status::Pending, Some(Status::Revoked)),
         (Some(with(Status::Deleting)), Status::Pending, Some(Status::Deleting)),
+        (Some(with(Status::Replaced)), Status::Pending, None),
     ];
     for (existing, status, previous_status) in table {
-        let row = applied(Renewal::put(existing.as_ref(), NOW, deadline(NOW)));
+        let row = leased(Renewal::put(existing.as_ref(), NOW), NOW);
         assert_eq!((row.status, row.previous_status), (status, previous_status));
         assert!(!row.is_applied());
         assert!(row.call(NOW).is_some());
@@ -23,10 +24,24 @@ fn a_put_keeps_the_status_until_there_is_a_better_one() {
 }
 
 #[test]
+fn a_new_token_starts_afresh_after_the_old_one_was_taken() {
+    let replaced = active().replaced(NOW);
+    let put = leased(Renewal::put(Some(&replaced), NOW), NOW);
+    assert_eq!((put.expires_at(), put.renewed_at, put.applied), (None, None, None));
+    assert!(!put.has_lapsed(NOW + LIFETIME));
+    let call = put.call(NOW).unwrap();
+    let (row, _) = written(put.withdraw(&call, Some(&replaced), NOW));
+    assert_eq!(
+        (row.expires_at(), row.renewed_at, row.applied),
+        (replaced.expires_at(), replaced.renewed_at, replaced.applied)
+    );
+}
+
+#[test]
 fn a_second_update_still_goes_back_to_what_was_confirmed() {
-    let once = applied(Renewal::put(Some(&with(Status::Revoked)), NOW, deadline(NOW)));
+    let once = leased(Renewal::put(Some(&with(Status::Revoked)), NOW), NOW);
     let later = NOW + DAY;
-    let twice = applied(Renewal::put(Some(&once), later, deadline(later)));
+    let twice = leased(Renewal::put(Some(&once), later), later);
     assert_eq!(twice.previous_status, Some(Status::Revoked));
 }
 
@@ -34,14 +49,12 @@ fn a_second_update_still_goes_back_to_what_was_confirmed() {
 fn a_change_under_somebody_s_lease_is_left_to_them() {
     let held = Renewal::default().lease(NOW, deadline(NOW)).unwrap();
     let changes = [
-        Renewal::put(Some(&held), NOW, deadline(NOW) + DAY),
-        held.delete(NOW, deadline(NOW) + DAY),
-        held.renew_now(NOW, deadline(NOW) + DAY),
+        Renewal::put(Some(&held), NOW),
+        wanted(held.delete(NOW)),
+        wanted(held.renew_now(NOW)),
     ];
-    for change in changes {
-        let Change::Leave(row) = change else {
-            panic!("the lease is held")
-        };
+    for row in changes {
+        let row = row.take_turn(NOW, deadline(NOW) + DAY);
         assert_eq!(
             (row.lease, row.index(), row.revision),
             (held.lease, held.index(), held.revision + 1)
@@ -52,7 +65,7 @@ fn a_change_under_somebody_s_lease_is_left_to_them() {
 
 #[test]
 fn a_put_that_is_refused_in_its_own_call_leaves_everything_as_it_was() {
-    let twice = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let twice = leased(Renewal::put(Some(&active()), NOW), NOW);
     let twice = Renewal {
         lease: None,
         attempts: 4,
@@ -62,11 +75,12 @@ fn a_put_that_is_refused_in_its_own_call_leaves_everything_as_it_was() {
         (active(), Some(NOW)),
         (with(Status::Suspended), Some(NOW)),
         (with(Status::Deleting), Some(NOW)),
-        (with(Status::Revoked), None),
+        (with(Status::Revoked), with(Status::Revoked).due),
+        (with(Status::Replaced), None),
         (twice, Some(NOW)),
     ];
     for (existing, due) in cases {
-        let row = applied(Renewal::put(Some(&existing), NOW, deadline(NOW)));
+        let row = leased(Renewal::put(Some(&existing), NOW), NOW);
         let call = row.call(NOW).unwrap();
         let (row, effect) = written(row.withdraw(&call, Some(&existing), NOW));
         let expected = Renewal {
@@ -77,37 +91,44 @@ fn a_put_that_is_refused_in_its_own_call_leaves_everything_as_it_was() {
         };
         assert_eq!((row, effect), (expected, Effect::Restored));
     }
-    let row = applied(Renewal::put(None, NOW, deadline(NOW)));
+    let row = leased(Renewal::put(None, NOW), NOW);
     let call = row.call(NOW).unwrap();
     assert_eq!(row.withdraw(&call, None, NOW), Settlement::Remove(Effect::Withdrawn));
 }
 
 #[test]
 fn a_put_that_was_overtaken_withdraws_nothing() {
-    let row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let row = leased(Renewal::put(Some(&active()), NOW), NOW);
     let call = row.call(NOW).unwrap();
-    let Change::Leave(overtaken) = Renewal::put(Some(&row), NOW, deadline(NOW)) else {
-        panic!("the lease is held")
-    };
+    let overtaken = Renewal::put(Some(&row), NOW);
     assert_eq!(overtaken.withdraw(&call, Some(&active()), NOW), Settlement::Changed);
 }
 
 #[test]
-fn a_revoked_row_is_removed_without_a_call_and_not_renewed() {
+fn a_revoked_row_is_deleted_by_a_call_and_renewed_by_nobody_s_wish() {
     let revoked = with(Status::Revoked);
-    assert_eq!(revoked.delete(NOW, deadline(NOW)), Change::Remove);
-    assert_eq!(revoked.renew_now(NOW, deadline(NOW)), Change::Revoked);
+    let deleting = leased(wanted(revoked.delete(NOW)), NOW);
+    assert_eq!(deleting.call(NOW).map(|call| call.kind), Some(CallKind::Delete));
+    assert_eq!(revoked.renew_now(NOW), Change::Never(Status::Revoked));
     assert_eq!(revoked.reapply(NOW, NOW), None);
 }
 
 #[test]
+fn a_replaced_row_is_removed_without_a_call_and_not_renewed() {
+    let replaced = active().replaced(NOW);
+    assert_eq!(replaced.delete(NOW), Change::Remove);
+    assert_eq!(replaced.renew_now(NOW), Change::Never(Status::Replaced));
+    assert_eq!(replaced.reapply(NOW, NOW), None);
+}
+
+#[test]
 fn a_delete_has_no_wish_to_go_back_to_but_a_put_after_it_has_the_delete() {
-    let updated = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let updated = leased(Renewal::put(Some(&active()), NOW), NOW);
     let later = NOW + DAY;
-    let deleting = applied(updated.delete(later, deadline(later)));
+    let deleting = wanted(updated.delete(later));
     assert_eq!((deleting.status, deleting.previous_status), (Status::Deleting, None));
     let later = later + DAY;
-    let put = applied(Renewal::put(Some(&deleting), later, deadline(later)));
+    let put = leased(Renewal::put(Some(&deleting), later), later);
     assert_eq!(
         (put.status, put.previous_status),
         (Status::Pending, Some(Status::Deleting))
@@ -116,9 +137,9 @@ fn a_delete_has_no_wish_to_go_back_to_but_a_put_after_it_has_the_delete() {
 
 #[test]
 fn a_second_delete_only_hurries_the_first() {
-    let first = applied(active().delete(NOW, deadline(NOW)));
+    let first = wanted(active().delete(NOW));
     let later = NOW + DAY;
-    let second = applied(first.delete(later, deadline(later)));
+    let second = wanted(first.delete(later));
     assert_eq!((second.status, second.version), (Status::Deleting, first.version));
 }
 
@@ -143,7 +164,7 @@ fn reapplying_during_a_call_calls_once_more() {
     let call = leased.call(NOW).unwrap();
     let soon = NOW + HOUR;
     let row = leased.reapply(NOW, soon).unwrap();
-    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW));
+    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW));
     assert_eq!((row.index(), row.reapply), (Some(soon), None));
     let (row, _) = row.answered(ResponseClass::Applied, soon);
     assert_eq!(row.index(), Some(SLOT.next(soon)));
@@ -156,11 +177,11 @@ fn a_new_row_never_repeats_the_revisions_of_a_removed_one() {
         ..active()
     };
     let later = NOW + SignedDuration::from_secs(1);
-    assert!(applied(Renewal::put(None, later, deadline(later))).revision > removed.revision);
+    assert!(leased(Renewal::put(None, later), later).revision > removed.revision);
 }
 
 fn with(status: Status) -> Renewal {
-    let due = active().due.filter(|_| status != Status::Revoked);
+    let due = active().due.filter(|_| status != Status::Replaced);
     Renewal {
         status,
         due,

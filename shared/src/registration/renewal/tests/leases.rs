@@ -27,9 +27,18 @@ fn only_a_due_row_that_nobody_holds_is_leased() {
         ),
         ("out of the index", Renewal { due: None, ..active() }, NOW, false),
         (
-            "revoked, but put into the index by hand",
+            "revoked, and due",
             Renewal {
                 status: Status::Revoked,
+                ..Renewal::default()
+            },
+            NOW,
+            true,
+        ),
+        (
+            "replaced, but put into the index by hand",
+            Renewal {
+                status: Status::Replaced,
                 ..Renewal::default()
             },
             NOW,
@@ -83,9 +92,9 @@ fn after_a_crash_before_the_announcement_it_is_announced_and_not_called() {
 }
 
 #[test]
-fn a_revoked_row_leaves_the_index_once_it_is_announced() {
+fn a_replaced_row_leaves_the_index_once_it_is_announced() {
     let row = Renewal {
-        status: Status::Revoked,
+        status: Status::Replaced,
         due: None,
         ..announcing()
     };
@@ -98,9 +107,7 @@ fn a_revoked_row_leaves_the_index_once_it_is_announced() {
 #[test]
 fn a_wish_from_a_faster_clock_is_called_by_the_slower_holder() {
     let leased = Renewal::default().lease(NOW, deadline(NOW)).unwrap();
-    let Change::Leave(changed) = Renewal::put(Some(&leased), NOW + MAX_CLOCK_SKEW, deadline(NOW)) else {
-        panic!("the lease is held");
-    };
+    let changed = Renewal::put(Some(&leased), NOW + MAX_CLOCK_SKEW);
     let call = changed.call(NOW).unwrap();
     assert_eq!((call.lease, call.version), (1, 1));
 }
@@ -115,7 +122,7 @@ impl Renewal {
 
 /// Active, and its holder died before it could say so.
 fn announcing() -> Renewal {
-    let row = applied(Renewal::put(None, NOW, deadline(NOW)));
+    let row = leased(Renewal::put(None, NOW), NOW);
     let call = row.call(NOW).unwrap();
-    written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW)).0
+    written(row.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW)).0
 }

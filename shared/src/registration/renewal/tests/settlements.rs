@@ -10,7 +10,7 @@ fn a_success_is_due_at_its_slot_and_starts_afresh() {
     .lease(NOW, deadline(NOW))
     .unwrap();
     let call = leased.call(NOW).unwrap();
-    let (row, effect) = written(leased.settle(SLOT, &call, &ResponseClass::Applied, NOW + MINUTE));
+    let (row, effect) = written(leased.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW + MINUTE));
     assert_eq!(effect, Effect::Renewed);
     assert_eq!(row.renewed_at, Some(NOW), "counted from the start of the call");
     assert_eq!(row.index(), Some(SLOT.next(NOW)));
@@ -118,7 +118,8 @@ fn a_permanent_answer_is_believed_after_three_over_a_day() {
             let (next, effect) = row.answered(*class, now);
             assert_eq!(effect, *expected, "{what}, minute {minute}");
             assert_eq!(next.status == Status::Revoked, effect == Revoked, "{what}");
-            assert_eq!(next.index().is_none(), effect == Revoked, "{what}");
+            let is_weekly = next.index() == Some(now + KEY.revoked_delay(next.attempts));
+            assert_eq!(is_weekly, effect == Revoked, "{what}");
             row = next;
         }
     }
@@ -129,10 +130,13 @@ fn the_ladder_itself_takes_a_day_to_believe_a_refusal() {
     let mut row = active();
     let mut now = NOW;
     let mut answers = 0;
-    while row.status != Status::Revoked {
+    loop {
         (row, _) = row.answered(ResponseClass::Refused, now);
         answers += 1;
-        now = row.due.unwrap_or(now);
+        match row.due {
+            Some(due) if row.status != Status::Revoked => now = due,
+            _ => break,
+        }
     }
     assert!(now - NOW >= DAY && now - NOW <= DAY * 2, "{}", now - NOW);
     assert!((8..=9).contains(&answers), "{answers}");
@@ -143,13 +147,13 @@ fn a_change_of_status_is_announced_and_a_repetition_is_not() {
     let announced = |row: Renewal, class| {
         let leased = Renewal { due: Some(NOW), ..row }.lease(NOW, deadline(NOW)).unwrap();
         let call = leased.call(NOW).unwrap();
-        let (row, _) = written(leased.settle(SLOT, &call, &class, NOW));
+        let (row, _) = written(leased.settle(SLOT, &call, &class, 0, NOW));
         assert_eq!(
             row.status_change.is_some(),
             row.lease.is_some(),
             "the lease is kept for the announcement"
         );
-        row.status_change.map(|status_change| status_change.status)
+        row.status_change.map(|change| change.news)
     };
     let suspended = Renewal {
         status: Status::Suspended,
@@ -157,13 +161,13 @@ fn a_change_of_status_is_announced_and_a_repetition_is_not() {
     };
     assert_eq!(
         announced(Renewal::default(), ResponseClass::Applied),
-        Some(Status::Active)
+        Some(News::Active)
     );
     assert_eq!(announced(active(), ResponseClass::Applied), None);
     assert_eq!(announced(active(), TEMPORARY), None);
-    assert_eq!(announced(active(), ResponseClass::Suspended), Some(Status::Suspended));
+    assert_eq!(announced(active(), ResponseClass::Suspended), Some(News::Suspended));
     assert_eq!(announced(suspended, ResponseClass::Suspended), None);
-    assert_eq!(announced(suspended, ResponseClass::Applied), Some(Status::Active));
+    assert_eq!(announced(suspended, ResponseClass::Applied), Some(News::Active));
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn a_renewal_that_lost_its_lease_writes_nothing() {
     let later = deadline(NOW) + MAX_CLOCK_SKEW;
     let taken = leased.lease(later, deadline(later)).unwrap();
     assert_eq!(
-        taken.settle(SLOT, &call, &ResponseClass::Applied, later),
+        taken.settle(SLOT, &call, &ResponseClass::Applied, 0, later),
         Settlement::Lost
     );
     assert_eq!(taken.withdraw(&call, None, later), Settlement::Lost);
@@ -184,17 +188,15 @@ fn a_renewal_that_lost_its_lease_writes_nothing() {
 fn a_wish_changed_during_the_call_is_applied_by_the_holder() {
     let leased = Renewal::default().lease(NOW, deadline(NOW)).unwrap();
     let call = leased.call(NOW).unwrap();
-    let Change::Leave(changed) = Renewal::put(Some(&leased), NOW, deadline(NOW)) else {
-        panic!("the lease is held");
-    };
+    let changed = Renewal::put(Some(&leased), NOW);
     assert_eq!(
-        changed.settle(SLOT, &call, &ResponseClass::Applied, NOW),
+        changed.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW),
         Settlement::Changed
     );
     let again = changed.call(NOW).unwrap();
     assert_eq!((again.lease, again.version), (call.lease, call.version + 1));
     assert!(
-        written(changed.settle(SLOT, &again, &ResponseClass::Applied, NOW))
+        written(changed.settle(SLOT, &again, &ResponseClass::Applied, 0, NOW))
             .0
             .is_applied()
     );
@@ -202,23 +204,24 @@ fn a_wish_changed_during_the_call_is_applied_by_the_holder() {
 
 #[test]
 fn an_update_that_is_applied_forgets_the_wish_before() {
-    let row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW)));
+    let row = leased(Renewal::put(Some(&active()), NOW), NOW);
     assert_eq!(row.previous_status, Some(Status::Active));
     let call = row.call(NOW).unwrap();
-    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, NOW));
+    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW));
     assert_eq!((row.previous_status, row.is_applied()), (None, true));
 }
 
 #[test]
 fn an_update_that_is_refused_for_good_goes_back_to_the_wish_before() {
     let refused_for_good = |row: Renewal| {
-        let mut row = applied(Renewal::put(Some(&row), NOW, deadline(NOW))).release_own();
+        let mut row = leased(Renewal::put(Some(&row), NOW), NOW).release_own();
         for hours in [0, 12, 24] {
             (row, _) = row.answered(ResponseClass::Refused, NOW + HOUR * hours);
         }
         row
     };
     let day_later = Some(NOW + DAY);
+    let next_week = Some(NOW + DAY + KEY.revoked_delay(0));
     let table = [
         (active(), Status::Active, day_later),
         (
@@ -240,11 +243,10 @@ fn an_update_that_is_refused_for_good_goes_back_to_the_wish_before() {
         (
             Renewal {
                 status: Status::Revoked,
-                due: None,
                 ..active()
             },
             Status::Revoked,
-            None,
+            next_week,
         ),
     ];
     for (before, status, due) in table {
@@ -257,7 +259,7 @@ fn an_update_that_is_refused_for_good_goes_back_to_the_wish_before() {
 
 #[test]
 fn going_back_keeps_what_was_learned_about_the_owner_meanwhile() {
-    let mut row = applied(Renewal::put(Some(&active()), NOW, deadline(NOW))).release_own();
+    let mut row = leased(Renewal::put(Some(&active()), NOW), NOW).release_own();
     (row, _) = row.answered(ResponseClass::Suspended, NOW);
     for hours in [12, 24, 36] {
         (row, _) = row.answered(ResponseClass::Refused, NOW + HOUR * hours);
@@ -267,11 +269,11 @@ fn going_back_keeps_what_was_learned_about_the_owner_meanwhile() {
 
 #[test]
 fn deleting_ends_with_a_confirmation_or_with_a_refusal_that_is_believed() {
-    let deleting = applied(active().delete(NOW, deadline(NOW)));
+    let deleting = leased(wanted(active().delete(NOW)), NOW);
     let call = deleting.call(NOW).unwrap();
     assert_eq!(call.kind, CallKind::Delete);
     assert_eq!(
-        deleting.settle(SLOT, &call, &ResponseClass::Applied, NOW),
+        deleting.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW),
         Settlement::Remove(Effect::Deleted)
     );
 
@@ -290,7 +292,7 @@ fn deleting_ends_with_a_confirmation_or_with_a_refusal_that_is_believed() {
     let leased = Renewal { due: Some(now), ..row }.lease(now, deadline(now)).unwrap();
     let call = leased.call(now).unwrap();
     assert_eq!(
-        leased.settle(SLOT, &call, &ResponseClass::Refused, now),
+        leased.settle(SLOT, &call, &ResponseClass::Refused, 0, now),
         Settlement::Remove(Effect::Deleted)
     );
 }
