@@ -396,7 +396,7 @@ async fn what_an_answer_means_depends_on_the_call_and_on_its_kind_of_content() {
     assert_eq!(delete(604, "", "").await, ResponseClass::Applied);
     assert_eq!(delete(200, "", r#"{"Status":605}"#).await, ResponseClass::Suspended);
     assert_eq!(
-        delete(200, "content-type: text/html\r\n", "soon").await,
+        delete(200, "content-type: text/html\r\n", "<p>soon</p>").await,
         service_fault()
     );
     let (_, response) = exchange(answer(200, "", r#"{"Status":604}"#), |octoeverywhere| async move {

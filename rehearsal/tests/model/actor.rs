@@ -297,13 +297,7 @@ pub struct Orphan {
 impl State {
     /// The app is told 422: it is as if it hadn't asked, unless it has asked for something else meanwhile that went by this.
     fn withdraw(&mut self, request: Request) {
-        let concerns = |other: &Request| {
-            other.key() == request.key() || other.token().is_some() && other.token() == request.token()
-        };
-        let last = self.asked.iter().rposition(concerns);
-        if let Some(last) = last.filter(|last| self.asked[*last] == request) {
-            self.asked.remove(last);
-        }
+        self.asked.pop_if(|last| *last == request);
     }
 }
 

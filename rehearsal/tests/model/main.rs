@@ -178,6 +178,8 @@ worlds! {
     a_take_over_is_refused_beside_a_good_one: 5_900, both(&[app(BAD_TAKE_OVER), another_app(TAKE_OVER)], &[]);
     two_updates_for_one_token_are_refused: 39_000, both(&[app(BAD_TAKE_OVER), another_app(BAD_UPDATE)], &[]);
     a_token_is_taken_that_was_refused_before: 4_300, both(&[app(TAKE_OVER)], &[]).refusing(A);
+    a_take_over_is_refused_and_a_write_is_lost: 30_000,
+        both(&[app(BAD_TAKE_OVER), another_app(DELETE)], &[LostWrite]);
     // P gets another token.
     a_token_is_replaced: 30_000, alone(&[app(RECONNECT), app(UPDATE)], &[Crash, LostAnswer]);
     a_token_of_the_same_connection_is_replaced: 31_000,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use printbell_shared::registration::protocol::{Errand, Task};
 use printbell_shared::registration::renewal::Call;
 
-use crate::cast::{Key, Token, Wanted};
+use crate::cast::{Key, Wanted};
 
 /// What an actor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +28,6 @@ impl Request {
     pub fn key(self) -> Key {
         match self {
             Self::Put(key, _) | Self::Delete(key) => key,
-        }
-    }
-
-    /// What it is about, if it says so.
-    pub fn token(self) -> Option<Token> {
-        match self {
-            Self::Put(_, wanted) => Some(wanted.token),
-            Self::Delete(_) => None,
         }
     }
 }

@@ -8,9 +8,8 @@ use printbell_harness::runtime_api::Function;
 use printbell_harness::stub_aws::{Behaviour, plain};
 use printbell_harness::stub_octoeverywhere::AppBehaviour;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::world::{DAY, TOKEN, World, launch};
+use crate::world::{DAY, TOKEN, World, claim, launch};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const PUT: &str = "PUT /registrations/{tenantId}/{printerRef}";
@@ -53,11 +52,7 @@ impl World {
         for number in 0..tokens {
             let has = |row: &&Value| row["appToken"] == token(number).as_str();
             let claims: Vec<_> = rows.iter().filter(has).map(|row| row["printerRef"].clone()).collect();
-            let hash: String = Sha256::digest(token(number))
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            let id = format!("token/{hash}");
+            let id = claim(&token(number));
             let holder = self
                 .aws
                 .table(STATE, |table| table.get([id.as_str()]).cloned())

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use printbell_harness::fixtures::{self, KEY, REGISTRATIONS};
+use printbell_harness::fixtures::{self, KEY, REGISTRATIONS, STATE};
 use printbell_harness::runtime_api::Function;
 use printbell_harness::stub_aws::{StubAws, item};
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
+use serde_json::json;
 
-use crate::world::launch;
+use crate::world::{claim, launch};
 
 const LATENCY: Duration = Duration::from_millis(50);
 /// `MAX_CALLS_IN_FLIGHT` as the template has it.
@@ -19,18 +20,25 @@ struct Fleet {
     renew: Function,
 }
 
-/// So many registrations that are due, and a renew without a cap on its rate.
+/// So many registrations that hold their tokens and are due, and a renew without a cap on its rate.
 async fn fleet(due: usize) -> Fleet {
     let aws = StubAws::start().await.unwrap();
     aws.record_nothing();
     aws.secrets(|secrets| secrets.rotate(&KEY));
     aws.table(REGISTRATIONS, |table| {
         for number in 0..due {
-            let (tenant, printer) = (format!("tenant-{}", number % 1000), format!("printer-{number}"));
-            let token = format!("app-token-of-a-plausible-length-{number:032}");
+            let (tenant, printer, token) = names(number);
             let mut row = fixtures::registration(&tenant, &printer, &token);
             (row["dueAt"], row["dueShard"]) = ((1_700_000_000 + number).into(), (number % 16).into());
             table.put(item(&row));
+        }
+    });
+    aws.table(STATE, |table| {
+        for number in 0..due {
+            let (tenant, printer, token) = names(number);
+            table.put(item(
+                &json!({"id": claim(&token), "tenantId": tenant, "printerRef": printer}),
+            ));
         }
     });
     let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
@@ -41,6 +49,15 @@ async fn fleet(due: usize) -> Fleet {
         octoeverywhere,
         renew,
     }
+}
+
+/// The tenant, the printer and the token of the registration with this number.
+fn names(number: usize) -> (String, String, String) {
+    (
+        format!("tenant-{}", number % 1000),
+        format!("printer-{number}"),
+        format!("app-token-of-a-plausible-length-{number:032}"),
+    )
 }
 
 /// The part of (calls in flight ÷ latency) that one run reaches.

@@ -8,6 +8,7 @@ use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
 use printbell_harness::stub_aws::{StubAws, item, plain};
 use printbell_harness::stub_octoeverywhere::{AppBehaviour, StubOctoEverywhere};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 pub const DAY: i64 = 24 * 60 * 60;
 
@@ -155,6 +156,12 @@ impl World {
         });
         events.collect()
     }
+}
+
+/// The key in `State` of the claim on a token.
+pub fn claim(token: &str) -> String {
+    let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("token/{hash}")
 }
 
 /// A launch of a function as the template configures it, without a cap on the rate.

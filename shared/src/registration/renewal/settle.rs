@@ -134,6 +134,8 @@ impl Renewal {
         match () {
             () if !self.is_held_by(call.lease) => Some(Settlement::Lost),
             () if self.version != call.version => Some(Settlement::Changed),
+            // This very answer was written down already: its token has gone back.
+            () if self.status == Status::Replaced => Some(Settlement::Changed),
             () => None,
         }
     }
