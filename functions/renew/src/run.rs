@@ -17,7 +17,7 @@ use crate::row::{RowResult, renew};
 const READ_AHEAD: usize = 64;
 
 /// Rows that are read, leased or written while others are called: so that the calls in flight are as many as they may be.
-const AHEAD: usize = 16;
+const AHEAD: usize = 24;
 
 /// How long it may take to count what is left over: it happens while the last calls are under way.
 const COUNTING_TIME: Duration = Duration::from_secs(3);

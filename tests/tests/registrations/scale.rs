@@ -1,6 +1,6 @@
 //! How fast renew is when nothing but OctoEverywhere's answers takes time, and what it costs in memory.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use printbell_harness::fixtures::{self, KEY, REGISTRATIONS, STATE};
 use printbell_harness::runtime_api::Function;
@@ -8,7 +8,7 @@ use printbell_harness::stub_aws::{StubAws, item};
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
 use serde_json::json;
 
-use crate::world::{claim, launch};
+use crate::world::{DAY, claim, launch};
 
 const LATENCY: Duration = Duration::from_millis(50);
 /// `MAX_CALLS_IN_FLIGHT` as the template has it.
@@ -25,10 +25,14 @@ async fn fleet(due: usize) -> Fleet {
     let aws = StubAws::start().await.unwrap();
     aws.record_nothing();
     aws.secrets(|secrets| secrets.rotate(&KEY));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let renewed_at = now - 31 * DAY.unsigned_abs();
     aws.table(REGISTRATIONS, |table| {
         for number in 0..due {
             let (tenant, printer, token) = names(number);
             let mut row = fixtures::registration(&tenant, &printer, &token);
+            // One that had expired would be told to have lapsed, and to be back.
+            row["renewedAt"] = renewed_at.into();
             (row["dueAt"], row["dueShard"]) = ((1_700_000_000 + number).into(), (number % 16).into());
             table.put(item(&row));
         }
