@@ -39,17 +39,12 @@ const IS_OURS: &str = "#holder = :holder";
 #[derive(Debug, Clone)]
 pub struct State {
     table: Table,
-    /// Who this invocation is.
-    name: String,
 }
 
 impl State {
-    /// What `table` says; `name` is unique among invocations.
-    pub fn new(table: Table, name: &str) -> Self {
-        Self {
-            table,
-            name: name.to_owned(),
-        }
+    /// What `table` says.
+    pub fn new(table: Table) -> Self {
+        Self { table }
     }
 
     /// Who holds each of these.
@@ -93,7 +88,7 @@ impl State {
     /// Takes the turn to run until `until`, this invocation's deadline, if nobody has it; tells whether it did.
     pub async fn begin_run(&self, now: EpochSeconds, until: EpochSeconds) -> Result<bool, Unavailable> {
         let attributes = vec![
-            (HOLDER, Some(string(&self.name))),
+            (HOLDER, Some(string(&self.table.writer))),
             (UNTIL, Some(number((until + MAX_CLOCK_SKEW).0))),
         ];
         let condition = Condition {
@@ -109,7 +104,7 @@ impl State {
         let condition = Condition {
             expression: IS_OURS,
             names: vec![("#holder", HOLDER)],
-            values: vec![(":holder", string(&self.name))],
+            values: vec![(":holder", string(&self.table.writer))],
         };
         told(self.table.remove(key(RUN), condition).await).map(drop)
     }

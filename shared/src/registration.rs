@@ -36,7 +36,7 @@ use renewal::{
     Call, CallKind, Change, Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, News, Renewal, Settlement, Slot, Status,
 };
 use service_response::{ResponseClass, ServiceResponse};
-use tokens::{MAX_OLD_TOKENS, OldToken, Taken};
+use tokens::{MAX_OLD_TOKENS, OldToken, Taken, count};
 use wish::Wish;
 
 /// One row of the registrations table.
@@ -162,7 +162,7 @@ impl Registration {
 
     /// The row as it is, counted up for a write.
     pub fn touched(&self) -> Self {
-        self.with(self.renewal.touched())
+        self.with(self.renewal.next())
     }
 
     /// The changed row with the caller's lease. See [`Renewal::take_turn`].
@@ -263,8 +263,7 @@ impl Registration {
             CallKind::Clear => self.old_tokens.iter().skip(1).cloned().collect(),
             CallKind::Delete => Vec::new(),
         };
-        let count = u8::try_from(old.len()).unwrap_or(u8::MAX);
-        let settlement = self.renewal.settle(slot, call, &class, count, now.into());
+        let settlement = self.renewal.settle(slot, call, &class, count(&old), now.into());
         settlement.map(|renewal, effect| match effect {
             Effect::Renewed => Self {
                 previous: None,
@@ -296,28 +295,17 @@ impl Registration {
         settlement.map(|renewal, _| {
             let mut row = existing.unwrap_or(self).with(renewal);
             // A row by hand had a token that it didn't hold yet; it does now, and whoever it was taken from goes without.
-            let is_its_own = |taken: &&Taken| row.is_of(taken) && !row.taken.contains(taken);
+            let is_its_own = |taken: &&Taken| row.wish.is_of(taken) && !row.taken.contains(taken);
             let adopted: Vec<_> = self.taken.iter().filter(is_its_own).cloned().collect();
             row.taken.extend(adopted);
             row
         })
     }
 
-    /// Whether its present token is the one that was taken.
-    fn is_of(&self, taken: &Taken) -> bool {
-        let own = self.wish.connection.as_ref();
-        own.is_some_and(|own| own.is_known_to_be(&taken.connection))
-    }
-
     /// Back to the earlier wish. What was taken for that stays, and everything else that was taken goes back.
     fn restored(&self, renewal: Renewal, response: &ServiceResponse, now: Timestamp) -> Self {
         let wish = self.previous.as_ref().unwrap_or(&self.wish).clone();
-        let is_its_own = |taken: &Taken| {
-            wish.connection
-                .as_ref()
-                .is_some_and(|own| own.is_known_to_be(&taken.connection))
-        };
-        let (taken, returned): (Vec<_>, Vec<_>) = self.taken.iter().cloned().partition(is_its_own);
+        let (taken, returned): (Vec<_>, Vec<_>) = self.taken.iter().cloned().partition(|taken| wish.is_of(taken));
         let is_returned = |old: &OldToken| {
             returned
                 .iter()
@@ -373,15 +361,6 @@ impl Registration {
         let taken = self.taken.iter().flat_map(|taken| taken.old_tokens(expires_at));
         let old = self.old_tokens.iter().cloned().chain(previous).chain(taken);
         self.settled_old_tokens(old, now.into())
-    }
-
-    fn previous_connection(&self) -> Option<&AppConnection> {
-        self.previous.as_ref().and_then(|wish| wish.connection.as_ref())
-    }
-
-    fn remember(&mut self, old: Vec<OldToken>) {
-        self.renewal.old_tokens = u8::try_from(old.len()).unwrap_or(u8::MAX);
-        self.old_tokens = old;
     }
 
     fn with(&self, renewal: Renewal) -> Self {

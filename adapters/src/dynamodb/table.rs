@@ -65,7 +65,7 @@ pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
     /// Whose writes they are, and how many there were.
-    writer: String,
+    pub(crate) writer: String,
     writes: Arc<AtomicU64>,
 }
 

@@ -151,7 +151,7 @@ impl Setup {
         let table = Table::new(self.dynamodb.clone(), table, &name);
         let state = Table::new(self.dynamodb.clone(), state_table, &name);
         Ok(Worker {
-            table: RegistrationsTable::new(table, State::new(state, &name)),
+            table: RegistrationsTable::new(table, State::new(state)),
             octoeverywhere: OctoEverywhere::new(&octoeverywhere.0, *clock)?,
             topic: Topic {
                 client: Arc::clone(&self.sns),

@@ -124,6 +124,7 @@ impl Report {
             count("leftOver"),
             ("secondsToNearestExpiry", Unit::Seconds),
         ];
+        // What is mostly nothing is a metric only when it is something, for each is paid.
         let rare = [("unreadable", self.unreadable), ("brokenOff", self.broken_off)];
         metrics.extend(
             rare.into_iter()
@@ -131,7 +132,7 @@ impl Report {
                 .map(|(name, _)| count(name)),
         );
         let figures = serde_json::to_value(self).unwrap_or_default();
-        // A metric without a value is no metric; and what is mostly nothing is one only when it is something, for each is paid.
+        // A metric without a value is no metric.
         let figures = figures.as_object().into_iter().flatten();
         let figures = figures.filter(|(_, figure)| !figure.is_null());
         let figures = figures.map(|(name, figure)| (name.as_str(), figure.clone()));

@@ -53,6 +53,15 @@ pub struct Inquiry {
     pub rows: BTreeSet<RegistrationKey>,
 }
 
+impl From<BTreeSet<Claim>> for Inquiry {
+    fn from(claims: BTreeSet<Claim>) -> Self {
+        Self {
+            claims,
+            rows: BTreeSet::new(),
+        }
+    }
+}
+
 /// What was read, each item by itself: a transaction proves that it still holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Survey {

@@ -9,7 +9,7 @@ use super::Registration;
 use super::app_connection::AppConnection;
 use super::claim::{Claim, Inquiry, Survey};
 use super::renewal::{EpochSeconds, KeyHash, LIFETIME, Renewal, Status};
-use super::tokens::{OldToken, Place, Taken};
+use super::tokens::{OldToken, Place, Taken, count};
 use super::wish::Wish;
 use crate::id::RegistrationKey;
 
@@ -129,15 +129,12 @@ pub fn acquire(
     let mut others: Vec<RowWrite> = Vec::new();
     // Each take-over may bring more to claim.
     loop {
-        let inquiry = Inquiry {
-            claims: row.claims(),
-            rows: BTreeSet::new(),
-        };
-        if let Some(inquiry) = survey.lacks(inquiry) {
+        let claims = row.claims();
+        if let Some(inquiry) = survey.lacks(claims.clone().into()) {
             return Err(Obstacle::Unknown(inquiry));
         }
         let present = row.present_claims();
-        let owner = row.claims().into_iter().find_map(|claim| {
+        let owner = claims.into_iter().find_map(|claim| {
             let holder = holder(survey, &claim, &key).filter(|(key, _)| !robbed.contains(key))?;
             Some((claim, holder))
         });
@@ -241,11 +238,7 @@ pub fn give_back(
 
 /// Whether the present token of `row` is held by another registration; or what has to be read to know that.
 pub fn is_held_elsewhere(row: &Registration, survey: &Survey) -> Result<bool, Inquiry> {
-    let inquiry = Inquiry {
-        claims: row.claims(),
-        rows: BTreeSet::new(),
-    };
-    match survey.lacks(inquiry) {
+    match survey.lacks(row.claims().into()) {
         Some(inquiry) => Err(inquiry),
         None => Ok(row
             .present_claims()
@@ -278,12 +271,7 @@ impl Registration {
     /// Forgets every token with this claim but the present one: somebody else holds it.
     fn forget(&mut self, claim: &Claim, now: EpochSeconds) {
         let is_it = |connection: &AppConnection| Claim::of(connection).any(|other| other == *claim);
-        if self
-            .previous
-            .as_ref()
-            .and_then(|wish| wish.connection.as_ref())
-            .is_some_and(is_it)
-        {
+        if self.previous_connection().is_some_and(is_it) {
             self.previous = None;
             self.renewal.previous_status = None;
         }
@@ -302,8 +290,7 @@ impl Registration {
             }
             !is_lost(&taken.connection)
         });
-        self.old_tokens = self.settled_old_tokens(old, now);
-        self.renewal.old_tokens = count(&self.old_tokens);
+        self.remember(self.settled_old_tokens(old, now));
     }
 
     /// What was taken from the same registration before can't go back there as it was: it has had another token since. So it is to
@@ -312,18 +299,17 @@ impl Registration {
         let (earlier, rest): (Vec<_>, Vec<_>) = self.taken.drain(..).partition(|taken| taken.from == *from);
         self.taken = rest;
         let inherited = earlier.iter().flat_map(|taken| taken.old_tokens(now + LIFETIME));
-        let previous = self.previous.as_ref().and_then(|wish| wish.connection.as_ref());
+        let previous = self.previous_connection();
         let inherited = inherited.filter(|old| previous.is_none_or(|previous| previous.token != old.connection.token));
         let old: Vec<_> = self.old_tokens.iter().cloned().chain(inherited).collect();
-        self.old_tokens = self.settled_old_tokens(old, now);
-        self.renewal.old_tokens = count(&self.old_tokens);
+        self.remember(self.settled_old_tokens(old, now));
     }
 
     /// The row without the tokens of `claims`, which another registration takes; `None` if it is gone with them, because it was
     /// being deleted. And what was taken.
     fn rob(&self, claims: &BTreeSet<Claim>, now: EpochSeconds) -> Option<(Option<Self>, Taken)> {
         let is_wanted = |connection: &AppConnection| Claim::of(connection).any(|claim| claims.contains(&claim));
-        let previous = self.previous.as_ref().and_then(|wish| wish.connection.clone());
+        let previous = self.previous_connection().cloned();
         let present = self.wish.connection.clone().filter(is_wanted);
         if let Some(connection) = present {
             let inherited = self.taken.iter().flat_map(|taken| taken.old_tokens(now + LIFETIME));
@@ -338,7 +324,7 @@ impl Registration {
                 taken: self
                     .taken
                     .iter()
-                    .filter(|taken| self.is_of(taken))
+                    .filter(|taken| self.wish.is_of(taken))
                     .map(Taken::alone)
                     .collect(),
                 ..self.with(self.renewal.replaced(now))
@@ -422,8 +408,4 @@ impl Registration {
             }
         }
     }
-}
-
-fn count(old: &[OldToken]) -> u8 {
-    u8::try_from(old.len()).unwrap_or(u8::MAX)
 }

@@ -473,11 +473,7 @@ impl Task {
         let Some(lease) = self.lease.filter(|_| now < deadline) else {
             return self.finish_worked();
         };
-        let inquiry = Inquiry {
-            claims: self.lost.clone(),
-            rows: BTreeSet::new(),
-        };
-        if let Some(inquiry) = self.survey.lacks(inquiry) {
+        if let Some(inquiry) = self.survey.lacks(self.lost.clone().into()) {
             return Step::Survey(inquiry);
         }
         let origin = (KeyHash::from(&self.key), lease);

@@ -77,7 +77,7 @@ impl Registration {
     /// Everything that nobody else may call for. A registration that was replaced claims nothing.
     pub fn claims(&self) -> BTreeSet<Claim> {
         let own = self.wish.connection.iter();
-        let previous = self.previous.iter().filter_map(|wish| wish.connection.as_ref());
+        let previous = self.previous_connection();
         let old = self.old_tokens.iter().map(|old| &old.connection);
         let taken = self.taken.iter().flat_map(Taken::connections);
         let taken = taken.filter(|_| self.renewal.status != Status::Replaced);
@@ -91,6 +91,17 @@ impl Registration {
     /// What its present token claims.
     pub fn present_claims(&self) -> BTreeSet<Claim> {
         self.wish.connection.iter().flat_map(Claim::of).collect()
+    }
+
+    /// The token of the wish that it goes back to.
+    pub(super) fn previous_connection(&self) -> Option<&AppConnection> {
+        self.previous.as_ref().and_then(|wish| wish.connection.as_ref())
+    }
+
+    /// Has these old tokens from now on, and their number.
+    pub(super) fn remember(&mut self, old: Vec<OldToken>) {
+        self.renewal.old_tokens = count(&old);
+        self.old_tokens = old;
     }
 
     /// Without the old tokens that are known to be the present one's App Connection, whose webhook is the present one's, without
@@ -114,4 +125,9 @@ impl Registration {
         }
         kept
     }
+}
+
+/// How many there are, as the rules of a [`Renewal`](super::renewal::Renewal) want to know it.
+pub(super) fn count(old: &[OldToken]) -> u8 {
+    u8::try_from(old.len()).unwrap_or(u8::MAX)
 }

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::app_connection::AppConnection;
+use super::tokens::Taken;
 use crate::metadata::Metadata;
 
 /// What OctoEverywhere is to hold: SetNotificationWebhook's parameters, as far as the app chooses them.
@@ -20,6 +21,12 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Whether its token is the one that was taken.
+    pub(super) fn is_of(&self, taken: &Taken) -> bool {
+        let own = self.connection.as_ref();
+        own.is_some_and(|own| own.is_known_to_be(&taken.connection))
+    }
+
     /// The same for a registration that has lost its token.
     pub(super) fn without_connection(self) -> Self {
         Self {

@@ -107,11 +107,6 @@ impl Renewal {
         self
     }
 
-    /// The row as it is, counted up for a write.
-    pub fn touched(&self) -> Self {
-        self.next()
-    }
-
     /// The changed row with the caller's lease, unless somebody else may be calling: then that one will see the change, or the
     /// next run.
     pub fn take_turn(self, now: EpochSeconds, deadline: EpochSeconds) -> Self {

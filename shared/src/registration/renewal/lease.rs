@@ -67,7 +67,7 @@ impl Renewal {
     }
 
     /// The row for the next write.
-    pub(super) fn next(mut self) -> Self {
+    pub(in crate::registration) fn next(mut self) -> Self {
         self.revision += 1;
         self
     }
