@@ -155,6 +155,38 @@ async fn a_new_token_has_the_old_one_s_webhook_deleted_and_its_own_set_once_more
 }
 
 #[tokio::test]
+async fn two_tokens_that_are_known_to_be_of_one_app_connection_have_one_registration_and_nothing_to_delete() {
+    let mut world = World::new().await;
+    let body = |number: u8| {
+        let url = format!(
+            "https://app.example/back/7?Success=true&id=ac-1&appapitoken={}",
+            token(number)
+        );
+        json!({"completionUrl": url})
+    };
+    assert_eq!(world.put("p", body(0)).await.status, 201);
+    // Its user went through the portal again, and it is the same App Connection.
+    world.octoeverywhere.reset();
+    assert_eq!(world.put("p", body(1)).await.status, 200);
+    // The same under another name.
+    assert_eq!(world.put("q", body(2)).await.status, 201);
+    let calls: Vec<_> = world.octoeverywhere.calls().into_iter().map(|call| call.api).collect();
+    assert_eq!(calls, ["SetNotificationWebhook", "SetNotificationWebhook"]);
+    assert_eq!(
+        (world.status("p"), world.status("q")),
+        (json!("replaced"), json!("active"))
+    );
+    world.settle().await;
+    let row = world.row("q").unwrap();
+    assert_eq!((&row["connectionId"], row.get("oldTokens")), (&json!("ac-1"), None));
+    let shown = world.get("q").await;
+    assert!(!shown.body.contains("app.example"), "{}", shown.body);
+    // The token alone is still of that App Connection.
+    assert_eq!(world.put("q", json!({"appToken": token(2)})).await.status, 200);
+    assert_eq!(world.row("q").unwrap()["connectionId"], "ac-1");
+}
+
+#[tokio::test]
 async fn whoever_replaces_tokens_faster_than_they_can_be_deleted_is_told_to_wait() {
     let mut world = World::new().await;
     world.everyone_gets(500);

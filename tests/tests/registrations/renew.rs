@@ -166,6 +166,24 @@ async fn a_failing_service_stops_the_run_and_the_rest_stays_due() {
 }
 
 #[tokio::test]
+async fn webhooks_that_are_gone_already_do_not_stop_the_run() {
+    for status in [404, 410, 603, 604, 606] {
+        let world = World::new().await;
+        world.due(35);
+        for number in 0..25 {
+            world.write_row(&format!("p{number}"), json!({"status": "deleting"}));
+            world
+                .octoeverywhere
+                .set_behaviour_for(&token(number), AppBehaviour::Status(status));
+        }
+        let report = world.run().await;
+        let figures = ["deleted", "renewed", "stopped"].map(|name| &report[name]);
+        assert_eq!(figures, [&json!(25), &json!(10), &json!(null)], "{status}: {report}");
+        assert_eq!(world.row("p0"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_registration_s_own_trouble_does_not_stop_the_run() {
     for status in [601, 602, 605, 604, 613, 699] {
         let world = World::new().await;
