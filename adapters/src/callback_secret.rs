@@ -1,4 +1,4 @@
-//! Reads the keys from Secrets Manager.
+//! Reads the keys from Secrets Manager, and labels them there.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use aws_sdk_secretsmanager::Client;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use printbell_shared::callback::key::CallbackKey;
+use printbell_shared::callback::key::{CallbackKey, VersionId};
 use printbell_shared::callback::keys::Listing;
 
 use crate::aws::explain;
 use crate::key_ring::{KeySource, KeysUnavailable, Version, no_current};
+use crate::signing_keys::{LabelError, Labels};
 
 /// The least that is accepted for a key, in bytes: an empty or toy secret would make every token guessable.
 const SHORTEST_KEY: usize = 16;
@@ -51,11 +51,9 @@ impl KeySource for CallbackSecret {
     async fn list(&self) -> Result<Listing, KeysUnavailable> {
         let secret = self.client.describe_secret().secret_id(&self.arn).send().await;
         let secret = secret.map_err(|error| KeysUnavailable::Unreachable(explain(&error)))?;
-        let changed = secret.last_changed_date.or(secret.created_date);
-        let changed = changed.and_then(|at| Timestamp::new(at.secs(), 0).ok());
         let versions = secret.version_ids_to_stages.unwrap_or_default();
         let labelled = versions.iter().map(|(id, labels)| (id.as_str(), labels.as_slice()));
-        Listing::new(labelled, changed.unwrap_or(Timestamp::UNIX_EPOCH)).ok_or_else(no_current)
+        Listing::new(labelled).ok_or_else(no_current)
     }
 
     async fn key(&self, version: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {
@@ -81,5 +79,38 @@ impl KeySource for CallbackSecret {
             return Err(KeysUnavailable::Unusable(id));
         }
         Ok(Some(CallbackKey::new(&id, &text)))
+    }
+}
+
+impl Labels for CallbackSecret {
+    fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    async fn label(&self, version: &VersionId) -> Result<(), LabelError> {
+        let request = self.client.update_secret_version_stage().secret_id(&self.arn);
+        let request = request
+            .version_stage(version.label())
+            .move_to_version_id(version.as_str());
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                Err(LabelError::Gone)
+            }
+            Err(error) => Err(LabelError::Failed(explain(&error))),
+        }
+    }
+
+    async fn unlabel(&self, version: &VersionId) -> Result<(), LabelError> {
+        let request = self.client.update_secret_version_stage().secret_id(&self.arn);
+        let request = request
+            .version_stage(version.label())
+            .remove_from_version_id(version.as_str());
+        let response = request.send().await;
+        response.map(drop).map_err(|error| LabelError::Failed(explain(&error)))
     }
 }

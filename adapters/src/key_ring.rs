@@ -5,6 +5,8 @@
 //!
 //! - at a start the current version alone: one call, and most processes never meet a token that needs more;
 //! - every version that counts, when something can't be told from what is known: which they are, then each that isn't known;
+//! - which they are, before anything is accepted by what was last seen to count nine minutes ago; a key may have been retired. While
+//!   Secrets Manager doesn't answer, the known keys go on counting;
 //! - not within a minute of the last whole read, and not within ten seconds of one that was cut short. Meanwhile nobody is
 //!   refused for want of keys: it can't be told.
 //!
@@ -22,6 +24,7 @@ use printbell_shared::callback::keys::{CallbackKeys, Listing, REFETCH_INTERVAL, 
 use printbell_shared::callback::query::Claim;
 use thiserror::Error;
 use tokio::sync::Mutex;
+use tokio::time::{Duration, timeout};
 
 /// The keys can't be had now.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -35,10 +38,13 @@ pub enum KeysUnavailable {
          (`aws secretsmanager get-random-password` makes one)"
     )]
     Unusable(String),
+    /// What was taken up for signing can't be read or written.
+    #[error("it can't be known which of the callback keys to sign with: {0}")]
+    NoRecord(String),
     /// Everything was read, and there is nothing to sign with.
     #[error(
-        "no version of the callback secret can be signed with: it must be a text of at least 16 bytes, and the secret must not \
-         have changed for two minutes"
+        "no version of the callback secret can be signed with: it must be a text of at least 16 bytes, and must have borne its \
+         label for two minutes"
     )]
     NoSigningKey,
     /// A read was cut short a moment ago, and it is too early for the next one.
@@ -65,12 +71,13 @@ pub trait KeySource {
 
 /// How long a read that was cut short keeps the next one away, so that an outage of Secrets Manager costs one request its time
 /// and the next ones nothing.
-const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long a process that signs uses keys without looking for newer ones.
-const SIGNING_KEYS_LIFETIME: SignedDuration = SignedDuration::from_secs(300);
+/// How long a callback whose key is known waits for word that it still counts: half of the second that it has for keys. A listing
+/// takes 20 ms, and a new connection after a freeze some more.
+const CONFIRMATION_LIMIT: Duration = Duration::from_millis(500);
 
-/// How often one read asks which versions count. Only a rotation makes it ask twice, and two of them three times.
+/// How often one read asks which versions count. Only a label that is taken away meanwhile makes it ask twice.
 const LISTINGS: usize = 3;
 
 /// One read at a time: whoever comes meanwhile waits for it and uses what it found.
@@ -84,6 +91,14 @@ struct Known {
     keys: CallbackKeys,
     /// When the last read began, if it was cut short.
     cut_short_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// Whether a read was cut short a moment ago.
+    fn is_pausing(&self, now: Timestamp) -> bool {
+        self.cut_short_at
+            .is_some_and(|at| now.duration_since(at) < PAUSE_AFTER_FAILURE)
+    }
 }
 
 impl<S: KeySource> KeyRing<S> {
@@ -100,7 +115,7 @@ impl<S: KeySource> KeyRing<S> {
         let known = &mut *self.known.lock().await;
         known.cut_short_at = Some(now);
         let key = self.source.key(Version::Current).await?.ok_or_else(no_current)?;
-        known.keys.learn(key.version().clone(), Some(key));
+        known.keys.warm_up(key, now);
         known.cut_short_at = None;
         Ok(())
     }
@@ -116,6 +131,9 @@ impl<S: KeySource> KeyRing<S> {
         now: Timestamp,
     ) -> Result<Verdict, KeysUnavailable> {
         let known = &mut *self.known.lock().await;
+        if known.keys.verify(claim, received) == Some(Verdict::Authentic) && !known.keys.are_recent(now) {
+            self.confirm(known, now).await;
+        }
         if let Some(verdict) = known.keys.verify(claim, received) {
             return Ok(verdict);
         }
@@ -123,28 +141,26 @@ impl<S: KeySource> KeyRing<S> {
         known.keys.verify(claim, received).ok_or(KeysUnavailable::Waiting)
     }
 
-    /// The key to sign with, of keys read at most five minutes ago. While Secrets Manager can't be reached, the keys
-    /// that are known go on serving.
-    pub async fn signing_key(&self, now: Timestamp) -> Result<CallbackKey, KeysUnavailable> {
-        let known = &mut *self.known.lock().await;
-        let is_fresh = |at| now.duration_since(at) < SIGNING_KEYS_LIFETIME;
-        let read = if known.keys.whole_at().is_some_and(is_fresh) {
-            Ok(())
-        } else {
-            self.read(known, now).await
-        };
-        match known.keys.signing_key(now) {
-            Some(key) => Ok(key.clone()),
-            None => Err(read.err().unwrap_or(KeysUnavailable::NoSigningKey)),
+    /// Looks whether the known keys still count, unless Secrets Manager didn't answer a moment ago.
+    async fn confirm(&self, known: &mut Known, now: Timestamp) {
+        if known.is_pausing(now) {
+            return;
+        }
+        known.cut_short_at = Some(now);
+        let listing = timeout(CONFIRMATION_LIMIT, self.source.list()).await;
+        match listing.unwrap_or_else(|_| Err(KeysUnavailable::Unreachable("no answer in time".to_owned()))) {
+            Ok(listing) => {
+                known.keys.list(listing, now);
+                known.cut_short_at = None;
+            }
+            Err(error) => tracing::warn!(%error, "the known keys go on counting"),
         }
     }
 
     /// Reads every version that counts, unless that was tried a moment ago.
     async fn read(&self, known: &mut Known, now: Timestamp) -> Result<(), KeysUnavailable> {
         let is_within = |interval, at: Timestamp| now.duration_since(at) < interval;
-        if known.cut_short_at.is_some_and(|at| is_within(PAUSE_AFTER_FAILURE, at))
-            || known.keys.whole_at().is_some_and(|at| is_within(REFETCH_INTERVAL, at))
-        {
+        if known.is_pausing(now) || known.keys.whole_at().is_some_and(|at| is_within(REFETCH_INTERVAL, at)) {
             return Err(KeysUnavailable::Waiting);
         }
         // Until it has succeeded: this future may be dropped at any moment.
@@ -193,4 +209,4 @@ pub(crate) fn no_current() -> KeysUnavailable {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,11 @@
-//! The table `State`: what isn't a registration. Who holds a token, and whose turn it is to run.
+//! The table `State`: what isn't a registration. Who holds a token, whose turn it is to run, how far the [`sweep`] is, and what the
+//! keys were used for ([`keys`]).
 //!
-//! All of it can be made again from the registrations, and is, row by row, as they are renewed.
+//! All of it can be made again from the registrations, and is, row by row, as they are renewed; the keys' from their labels.
+
+pub mod keys;
+
+pub mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -78,7 +83,7 @@ impl State {
 
     /// Makes `claim` the registration's, if it is nobody's; tells whether it did.
     pub async fn claim(&self, claim: &Claim, by: &RegistrationKey) -> Result<bool, Unavailable> {
-        told(
+        attempt(
             self.table
                 .write(key(&claim.to_string()), attributes(by), is_free())
                 .await,
@@ -96,7 +101,7 @@ impl State {
             names: vec![("#until", UNTIL)],
             values: vec![(":now", number(now.0))],
         };
-        told(self.table.write(key(RUN), attributes, condition).await)
+        attempt(self.table.write(key(RUN), attributes, condition).await)
     }
 
     /// Gives the turn back, if it still is this invocation's.
@@ -106,12 +111,12 @@ impl State {
             names: vec![("#holder", HOLDER)],
             values: vec![(":holder", string(&self.table.writer))],
         };
-        told(self.table.remove(key(RUN), condition).await).map(drop)
+        attempt(self.table.remove(key(RUN), condition).await).map(drop)
     }
 }
 
 /// Whether a write was done, where a condition that doesn't hold is no error.
-fn told(write: Result<(), ConditionalWriteError>) -> Result<bool, Unavailable> {
+fn attempt(write: Result<(), ConditionalWriteError>) -> Result<bool, Unavailable> {
     match write {
         Ok(()) => Ok(true),
         Err(ConditionalWriteError::Conflict(_)) => Ok(false),

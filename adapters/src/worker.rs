@@ -11,6 +11,7 @@ use printbell_shared::callback;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::notification::message::Message;
 use printbell_shared::registration::Registration;
+use printbell_shared::registration::endpoint::Endpoint;
 use printbell_shared::registration::protocol::{Conclusion, Errand, Step, Task, Turn};
 use printbell_shared::registration::renewal::{Call, CallKind, Cycle, StatusChange};
 use printbell_shared::registration::service_response::{Belief, ResponseClass, ServiceResponse};
@@ -18,11 +19,11 @@ use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, sleep};
 
-use crate::callback_secret::CallbackSecret;
 use crate::clock::Clock;
-use crate::key_ring::{KeyRing, KeysUnavailable};
+use crate::key_ring::KeysUnavailable;
 use crate::octoeverywhere::OctoEverywhere;
 use crate::registrations::{ReadError, RegistrationsTable, WriteError};
+use crate::signing_keys::SigningKeys;
 use crate::sns::Topic;
 
 /// How often a row is looked at while somebody else is at it.
@@ -37,7 +38,7 @@ pub struct Worker {
     /// Who is told.
     pub topic: Topic,
     /// What callback URLs are signed with.
-    pub keys: Arc<KeyRing<CallbackSecret>>,
+    pub keys: Arc<SigningKeys>,
     /// What callback URLs begin with.
     pub public_url: String,
     /// How often each registration is renewed.
@@ -65,12 +66,15 @@ pub trait Pace {
 /// The right to have one call under way, for as long as it lasts.
 #[derive(Debug, Default)]
 pub struct Permit {
-    _permit: Option<OwnedSemaphorePermit>,
+    permits: Vec<OwnedSemaphorePermit>,
 }
 
-impl From<OwnedSemaphorePermit> for Permit {
-    fn from(permit: OwnedSemaphorePermit) -> Self {
-        Self { _permit: Some(permit) }
+impl Permit {
+    /// The same, for as long as this lasts as well.
+    #[must_use]
+    pub fn with(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self.permits.push(permit);
+        self
     }
 }
 
@@ -162,14 +166,14 @@ impl Worker {
                     let response = self.call(task, &call).await;
                     permit = None;
                     match response {
-                        Ok(mut response) => {
+                        Ok((endpoint, mut response)) => {
                             pace.heard(&response);
                             if task.would_believe(&call, &response, self.clock.now())
                                 && pace.verdict().await == Belief::Doubt
                             {
                                 response.class = ResponseClass::Doubtful;
                             }
-                            task.answered(call, response);
+                            task.answered(call, endpoint, response);
                         }
                         Err(error) => {
                             unsigned = Some(error);
@@ -217,20 +221,26 @@ impl Worker {
         publication.is_ok()
     }
 
-    async fn call(&self, task: &Task, call: &Call) -> Result<ServiceResponse, KeysUnavailable> {
+    /// Makes a call; tells what a Set's URL was made of, and what came of it.
+    async fn call(&self, task: &Task, call: &Call) -> Result<(Option<Endpoint>, ServiceResponse), KeysUnavailable> {
         let connection = task.row().and_then(|row| Some((row, row.called(call.kind)?)));
         let Some((row, connection)) = connection else {
             unreachable!("only a row that is there, and has a token, is called for");
         };
         let token = &connection.token;
         Ok(match call.kind {
-            CallKind::Delete | CallKind::Clear => self.octoeverywhere.delete_notification_webhook(token).await,
+            CallKind::Delete | CallKind::Clear => (None, self.octoeverywhere.delete_notification_webhook(token).await),
             CallKind::Set => {
                 let key = self.keys.signing_key(self.clock.now()).await?;
                 let url = callback::url(&self.public_url, &row.key, &row.wish.metadata, &key);
-                self.octoeverywhere
-                    .set_notification_webhook(token, &url, &row.wish.events)
-                    .await
+                let endpoint = Endpoint {
+                    url: self.public_url.clone(),
+                    key: key.version().clone(),
+                };
+                let response = self
+                    .octoeverywhere
+                    .set_notification_webhook(token, &url, &row.wish.events);
+                (Some(endpoint), response.await)
             }
         })
     }

@@ -161,17 +161,25 @@ impl Aws {
         })
     }
 
+    /// The environment variables of a function.
+    ///
+    /// # Errors
+    /// When there is no such function, or it has none.
+    pub async fn environment(&self, function: &str) -> Result<serde_json::Map<String, Value>> {
+        let current = self
+            .lambda(Method::GET, &configuration(function), &Value::Null)
+            .await?
+            .json()?;
+        let variables = current["Environment"]["Variables"].as_object().cloned();
+        variables.ok_or_else(|| anyhow!("{function} has no environment"))
+    }
+
     /// Sets some of a function's environment variables and leaves the others; `None` takes one away.
     ///
     /// # Errors
     /// When Lambda can't be asked, or refuses.
     pub async fn set_environment(&self, function: &str, changes: &[(&str, Option<&str>)]) -> Result<()> {
-        let path = format!("/2015-03-31/functions/{}/configuration", encode(function));
-        let current = self.lambda(Method::GET, &path, &Value::Null).await?.json()?;
-        let mut variables = current["Environment"]["Variables"]
-            .as_object()
-            .cloned()
-            .ok_or_else(|| anyhow!("{function} has no environment"))?;
+        let mut variables = self.environment(function).await?;
         for (name, value) in changes {
             match value {
                 Some(value) => variables.insert((*name).to_owned(), Value::from(*value)),
@@ -180,7 +188,7 @@ impl Aws {
         }
         self.lambda(
             Method::PUT,
-            &path,
+            &configuration(function),
             &serde_json::json!({"Environment": {"Variables": variables}}),
         )
         .await?;
@@ -210,6 +218,11 @@ impl Aws {
         let signature = Some((service, self.region.as_str(), &self.credentials));
         send(&self.http, &self.endpoint, request, signature).await
     }
+}
+
+/// Where a function's configuration is.
+fn configuration(function: &str) -> String {
+    format!("/2015-03-31/functions/{}/configuration", encode(function))
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters, as SigV4 wants it.

@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::aws::{self, Aws, Credentials, Request, Response};
+use crate::fixtures::SigningKey;
+use crate::stub_aws::MOST_LABELS;
 
 /// The environment variable that names the file.
 pub const STACK_VARIABLE: &str = "PRINTBELL_STACK";
@@ -99,6 +101,33 @@ impl Stack {
                 .to_owned(),
             backend: self.backend.clone(),
         }
+    }
+
+    /// Rotates the callback secret: makes this its current version.
+    ///
+    /// # Errors
+    /// When there is no answer, or AWS would have refused one of the labels that the secret's versions bear.
+    pub async fn rotate(&self, key: &SigningKey) -> Result<()> {
+        let secret = &self.outputs.callback_secret_arn;
+        let version = json!({"SecretId": secret, "SecretString": key.secret, "ClientRequestToken": key.version_id});
+        self.aws().secrets("PutSecretValue", &version).await?;
+        self.labels().await.map(drop)
+    }
+
+    /// The labels of the callback secret's versions, by their ids.
+    ///
+    /// # Errors
+    /// When there is no answer, or there are more than 20: the emulator doesn't count them.
+    pub async fn labels(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let secret = json!({"SecretId": self.outputs.callback_secret_arn});
+        let listing = self.aws().secrets("DescribeSecret", &secret).await?;
+        let labels: BTreeMap<String, Vec<String>> = serde_json::from_value(listing["VersionIdsToStages"].clone())?;
+        let count = labels.values().map(Vec::len).sum::<usize>();
+        ensure!(
+            count <= MOST_LABELS,
+            "AWS would have refused the {count}th label: {labels:?}"
+        );
+        Ok(labels)
     }
 
     /// What Lambda calls a function, by the name of its Cargo package.

@@ -29,7 +29,7 @@ use crate::server::Server;
 use crate::template::Template;
 use dynamodb::Database;
 pub use dynamodb::{IndexSchema, Item, KeyAttribute, KeySchema, Projection, Table, TableSchema, item, plain};
-pub use secrets::{SecretVersion, Secrets};
+pub use secrets::{LabelRefusal, MOST_LABELS, SecretVersion, Secrets};
 pub use sns::TopicMessage;
 pub use sqs::QueueMessage;
 

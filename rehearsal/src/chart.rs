@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::simulation::{Hour, Report};
+use crate::simulation::{EventKind, Hour, Report};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 520.0;
@@ -13,9 +13,10 @@ const BREADTH: f64 = 880.0;
 const STYLE: &str = "\
 text{font:12px system-ui,sans-serif;fill:#57606a}.title{font-size:16px;font-weight:600;fill:#1f2328}.head{fill:#1f2328}\
 .grid{stroke:#d0d7de;stroke-width:1}.bound{stroke:#cf222e;stroke-dasharray:5 4}.event{fill:#bf8700;opacity:.16}\
-.eventname{fill:#7d4e00}.load{fill:#0969da}.failed{fill:#cf222e}\
+.eventname{fill:#7d4e00}.load{fill:#0969da}.failed{fill:#cf222e}.swept{fill:#1a7f37}.sweep{fill:#1a7f37;opacity:.14}.sweepname{fill:#116329}\
 @media(prefers-color-scheme:dark){text{fill:#9198a1}.title,.head{fill:#f0f6fc}.grid{stroke:#3d444d}.bound{stroke:#f85149}\
-.event{fill:#d29922;opacity:.2}.eventname{fill:#d29922}.load{fill:#4493f8}.failed{fill:#f85149}}";
+.event{fill:#d29922;opacity:.2}.eventname{fill:#d29922}.load{fill:#4493f8}.failed{fill:#f85149}.swept{fill:#3fb950}\
+.sweep{fill:#3fb950;opacity:.16}.sweepname{fill:#3fb950}}";
 
 /// One picture of the same days: which loads it shows, and where.
 struct Panel {
@@ -66,7 +67,7 @@ pub fn draw(report: &Report) -> String {
     text(&mut svg, "title", LEFT, 24.0, "start", &title(report));
     let cap = report.scenario.calls_per_second;
     let subtitle = format!(
-        "Each day from its quietest to its busiest hour, as a multiple of the mean of {} calls an hour; red: those that failed. \
+        "Each day from its quietest to its busiest hour, as a multiple of the mean of {} calls an hour; green: a sweep's; red: those that failed. \
          At most {cap} calls a second.",
         thousands(mean),
     );
@@ -120,18 +121,23 @@ fn x(report: &Report, day: f64) -> f64 {
 
 fn events(svg: &mut String, report: &Report, panel: &Panel, are_named: bool) {
     let days = f64::from(report.scenario.days);
-    for event in &report.scenario.events {
+    for (event, lasts) in report.spans() {
         let from = event.from.as_secs_f64() / 86_400.0;
-        let until = (from + event.lasts.as_secs_f64() / 86_400.0).min(days);
+        let until = (from + lasts.as_secs_f64() / 86_400.0).min(days);
+        // A sweep's name stands below those of the others, which may last to its beginning.
+        let (class, name, above) = match event.kind {
+            EventKind::Sweep => ("sweep", format!("sweep, {:.0} days", until - from), -14.0),
+            _ => ("event", event.name(), 8.0),
+        };
         let (left, right) = (x(report, from), x(report, until));
         let breadth = (right - left).max(2.0);
         let Panel { top, height, .. } = panel;
         let _ = writeln!(
             svg,
-            "<rect class=\"event\" x=\"{left:.1}\" y=\"{top}\" width=\"{breadth:.1}\" height=\"{height}\"/>"
+            "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{top}\" width=\"{breadth:.1}\" height=\"{height}\"/>"
         );
         if are_named {
-            text(svg, "eventname", left, top - 8.0, "start", &event.name());
+            text(svg, &format!("{class}name"), left + 2.0, top - above, "start", &name);
         }
     }
 }
@@ -159,6 +165,7 @@ fn panel(svg: &mut String, report: &Report, panel: &Panel) {
     }
     band(svg, "load", report, panel, |hour| hour.calls);
     if panel.from == 0.0 {
+        band(svg, "swept", report, panel, |hour| hour.swept);
         band(svg, "failed", report, panel, |hour| hour.failed);
     }
     let y = panel.y(1.1);

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use jiff::SignedDuration;
 use printbell_rehearsal::chart;
-use printbell_rehearsal::simulation::{Event, Report, Scenario, Simulation};
+use printbell_rehearsal::simulation::{Event, Report, Scenario, Simulation, Sweep};
 use printbell_shared::registration::renewal::Cycle;
 
 /// Simulates the renewals of a fleet through the rules that Printbell runs on, and fails if a registration lapses or is revoked,
@@ -30,8 +31,12 @@ struct Options {
     #[arg(long, value_name = "CALLS")]
     calls_per_second: Option<f64>,
     /// What happens to OctoEverywhere, and when; again for more. `KIND@FROM+LASTS[*PERCENT]`: outage@100d+45d, refusals@220d+1h,
-    /// failures@300d+1d*10, suspensions@50d+9d*5.
-    #[arg(long = "event", value_name = "EVENT", default_values = ["outage@100d+45d", "refusals@220d+1h", "failures@300d+1d*10"])]
+    /// failures@300d+1d*10, suspensions@50d+9d*5. Or `sweep@FROM`: everybody is asked again, with half of the calls.
+    #[arg(
+        long = "event",
+        value_name = "EVENT",
+        default_values = ["outage@100d+45d", "sweep@145d", "refusals@220d+1h", "sweep@250d", "failures@300d+1d*10"]
+    )]
     events: Vec<Event>,
     /// Where to draw the load.
     #[arg(long, value_name = "FILE")]
@@ -95,9 +100,8 @@ fn print(report: &Report) {
         days,
         cycle,
         calls_per_second,
-        events,
+        ..
     } = &report.scenario;
-    let days_of = |duration: jiff::SignedDuration| duration.as_secs_f64() / 86_400.0;
     println!("registrations           {printers}, for {days} days");
     println!("renewed                 every {cycle} days, at most {calls_per_second} calls a second");
     println!(
@@ -114,13 +118,42 @@ fn print(report: &Report) {
         "  busiest quiet hour    {busiest}, {:.3} × the mean",
         f64::from(busiest) / report.mean()
     );
-    for (event, recovery) in events.iter().zip(report.recoveries()) {
+    for ((event, _), recovery) in report.spans().into_iter().zip(report.recoveries()) {
         let name = event.name();
         println!(
             "  even again            {:.1} days after the end of: {name}",
             days_of(recovery)
         );
     }
+    for sweep in &report.sweeps {
+        print_sweep(sweep);
+    }
+}
+
+fn print_sweep(sweep: &Sweep) {
+    println!("sweep of day {:.0}", days_of(sweep.from));
+    match (sweep.length, sweep.calls_per_second()) {
+        (Some(length), Some(calls_per_second)) => println!(
+            "  took                  {:.2} days, {calls_per_second:.1} calls a second",
+            days_of(length)
+        ),
+        _ => println!("  took                  more than was simulated"),
+    }
+    println!(
+        "  renewed               {}; {} needed nothing",
+        sweep.calls, sweep.rows_left_alone
+    );
+    println!("  lapsed meanwhile      {}", sweep.lapses);
+    println!("  closest to an expiry  {:.1} days", days_of(sweep.closest));
+    println!(
+        "  regular work          waited {:.1} days at the longest; at most {} were left over",
+        days_of(sweep.longest_wait),
+        sweep.most_waiting
+    );
+}
+
+fn days_of(duration: SignedDuration) -> f64 {
+    duration.as_secs_f64() / 86_400.0
 }
 
 /// The most memory that this process had, where the system tells.

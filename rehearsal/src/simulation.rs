@@ -1,16 +1,18 @@
 //! A fleet of registrations in virtual time.
 //!
 //! Every registration is put within the first day. Then renew runs every 15 minutes, as EventBridge Scheduler starts it, against
-//! an OctoEverywhere to which things happen. What is written, and when it is due again, is decided by
+//! an OctoEverywhere to which things happen, and sweeps pass the whole table beside the regular work. What is written, and when it is due again, is decided by
 //! [`printbell_shared::registration::renewal`] alone.
 
 mod event;
 mod fleet;
 mod report;
 mod run;
+mod sweep;
 
 pub use event::{Event, EventKind};
 pub use report::{Hour, Report};
+pub use sweep::Sweep;
 
 use jiff::SignedDuration;
 use printbell_shared::id::{PrinterRef, RegistrationKey, TenantId};
@@ -20,7 +22,8 @@ use printbell_shared::registration::renewal::{
 
 use event::World;
 use fleet::{Fleet, Row};
-use run::Doubt;
+use run::{Doubt, Turn};
+use sweep::Sweeps;
 
 /// When the simulated years begin: 2026-12-01T00:00:00Z.
 const START: EpochSeconds = EpochSeconds(1_796_083_200);
@@ -39,19 +42,17 @@ pub struct Scenario {
     pub cycle: Cycle,
     /// The most calls that renew starts in a second.
     pub calls_per_second: f64,
-    /// What happens to OctoEverywhere.
+    /// What happens to OctoEverywhere, and the sweeps.
     pub events: Vec<Event>,
 }
 
 impl Scenario {
-    /// The calls a second that a fleet needs so that nothing lapses in 45 days of outage, and its load is even again a cycle
-    /// later: 1.6 times its mean, and one for every 2.5 million registrations, which is more where the cycle is over 46 days. The
-    /// template's 20 serve 32 million at 30 days, 50 million at 120.
-    /// `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
+    /// The calls a second that a fleet needs so that nothing lapses in 45 days of outage, even if a sweep takes half of them as
+    /// it ends, and its load is even again a cycle later: 1.6 times its mean, or what the mean were at 30 days if its cycle is
+    /// longer. The template's 20 serve 32 million. `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
     pub fn rate_cap(printers: u32, cycle: Cycle) -> f64 {
-        let printers = f64::from(printers);
-        let mean = printers / cycle.length().as_secs_f64();
-        (mean * 1.6).max(printers / 2_500_000.0).max(20.0).ceil()
+        let mean = f64::from(printers) / cycle.min(Cycle::DEFAULT).length().as_secs_f64();
+        (mean * 1.6).max(20.0).ceil()
     }
 
     fn end(&self) -> EpochSeconds {
@@ -64,6 +65,7 @@ pub struct Simulation {
     scenario: Scenario,
     world: World,
     fleet: Fleet,
+    sweeps: Sweeps,
     report: Report,
     /// What the answers of the run under way say about refusals.
     doubt: Doubt,
@@ -75,6 +77,7 @@ impl Simulation {
         let mut simulation = Self {
             world: World::new(&scenario.events, START),
             fleet: Fleet::new(START, scenario.end() + scenario.cycle.length() + DAY * 10),
+            sweeps: Sweeps::new(&scenario.events, scenario.printers),
             report: Report::new(&scenario),
             doubt: Doubt::default(),
             scenario,
@@ -98,26 +101,30 @@ impl Simulation {
             let renewal = Renewal::put(None, now).take_turn(now, now + LEASE);
             self.call(
                 Row {
+                    place: n,
                     key: key(n),
                     renewal,
                     held_until: None,
                 },
                 now,
+                Turn::Due,
             );
         }
     }
 
     /// Makes the call that a leased row is due for, and files the row where it is due next.
-    fn call(&mut self, mut row: Row, now: EpochSeconds) -> event::Response {
+    fn call(&mut self, mut row: Row, now: EpochSeconds, turn: Turn) -> event::Response {
         let Some(call) = row.renewal.call(now) else {
             unreachable!("leased, and due: {row:?}")
         };
         let mut response = self.world.respond(row.key, now);
         response.class = self.doubt.weigh(response.class);
-        self.report.called(now, &response);
+        self.report.called(now, turn, &response);
         if response.is_held {
             if let Some(held_until) = row.held_until {
-                self.report.renewed(held_until - now);
+                let left = held_until - now;
+                self.report.renewed(left);
+                self.sweeps.renewed(left);
             }
             row.held_until = Some(now + LIFETIME);
         }
@@ -150,6 +157,7 @@ impl Simulation {
                 None => self.report.never_applied += 1,
             }
         }
+        self.report.sweeps = self.sweeps.into_all();
         self.report
     }
 }

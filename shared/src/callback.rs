@@ -4,11 +4,13 @@
 //! URL: `{keyId}.{base64url of HMAC-SHA256(key, tenantId ‖ 0x00 ‖ printerRef)}`. It names one registration, so a leaked
 //! URL speaks for one printer and no other.
 //!
-//! [`key`] is one signing key, [`keys`] are all that count; [`query`] is what a callback's query claims.
+//! [`key`] is one signing key, [`keys`] are all that count, [`signing`] says which of them signs and which count for how long;
+//! [`query`] is what a callback's query claims.
 
 pub mod key;
 pub mod keys;
 pub mod query;
+pub mod signing;
 
 use std::fmt::Write as _;
 

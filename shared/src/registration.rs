@@ -11,16 +11,19 @@
 //! | what OctoEverywhere answered, and what that means | [`service_response`] |
 //! | when it is called, and by whom | [`renewal`] |
 //! | what its holder does next | [`protocol`] |
+//! | what its webhook calls, and which are to be set again when that changes | [`endpoint`], [`sweep`] |
 //! | what the topic is told of it | [`lifecycle`] |
 
 pub mod app_connection;
 pub mod claim;
 pub mod completion_url;
+pub mod endpoint;
 pub mod holding;
 pub mod lifecycle;
 pub mod protocol;
 pub mod renewal;
 pub mod service_response;
+pub mod sweep;
 pub mod tokens;
 pub mod wish;
 
@@ -32,6 +35,7 @@ use thiserror::Error;
 
 use crate::id::RegistrationKey;
 use app_connection::AppConnection;
+use endpoint::Endpoint;
 use renewal::{
     Call, CallKind, Change, Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, News, Renewal, Settlement, Slot, Status,
 };
@@ -52,6 +56,8 @@ pub struct Registration {
     pub old_tokens: Vec<OldToken>,
     /// What was taken from other registrations, until the first success.
     pub taken: Vec<Taken>,
+    /// What the webhook that was last confirmed calls; `None`: it isn't known for sure.
+    pub endpoint: Option<Endpoint>,
     /// When it is called, and by whom.
     pub renewal: Renewal,
     /// When it was first put; a row written by hand may not say.
@@ -85,6 +91,7 @@ impl Registration {
             previous: None,
             old_tokens: Vec::new(),
             taken: Vec::new(),
+            endpoint: None,
             renewal: Renewal::default(),
             created_at: None,
             last_error: None,
@@ -116,11 +123,11 @@ impl Registration {
         let mut row = Self {
             wish,
             previous: previous.cloned(),
-            renewal,
-            ..existing.clone()
+            ..existing.with(renewal)
         };
         if existing.renewal.status == Status::Replaced {
             row.taken.clear();
+            row.endpoint = None;
         }
         if row.previous.is_none() {
             row.renewal.previous_status = None;
@@ -167,17 +174,13 @@ impl Registration {
 
     /// The changed row with the caller's lease. See [`Renewal::take_turn`].
     pub fn take_turn(self, now: Timestamp, deadline: Timestamp) -> Self {
-        Self {
-            renewal: self.renewal.take_turn(now.into(), deadline.into()),
-            ..self
-        }
+        let renewal = self.renewal.take_turn(now.into(), deadline.into());
+        self.with(renewal)
     }
 
     /// The row for a reapplication. See [`Renewal::reapply`].
-    pub fn reapply(&self, now: Timestamp, at: Timestamp) -> Option<Self> {
-        self.renewal
-            .reapply(now.into(), at.into())
-            .map(|renewal| self.with(renewal))
+    pub fn reapply(&self, now: Timestamp) -> Self {
+        self.with(self.renewal.reapply(now.into()))
     }
 
     /// The row with the caller's lease. See [`Renewal::lease`].
@@ -246,8 +249,15 @@ impl Registration {
         }
     }
 
-    /// What to write after a call. See [`Renewal::settle`].
-    pub fn settle(&self, cycle: Cycle, call: &Call, response: &ServiceResponse, now: Timestamp) -> Settlement<Self> {
+    /// What to write after a call, which set a webhook with this endpoint if it set one. See [`Renewal::settle`].
+    pub fn settle(
+        &self,
+        cycle: Cycle,
+        call: &Call,
+        endpoint: Option<&Endpoint>,
+        response: &ServiceResponse,
+        now: Timestamp,
+    ) -> Settlement<Self> {
         let slot = Slot {
             key: KeyHash::from(&self.key),
             cycle,
@@ -269,6 +279,7 @@ impl Registration {
                 previous: None,
                 taken: Vec::new(),
                 old_tokens: old,
+                endpoint: endpoint.cloned(),
                 // What was refused is still to be told, and why.
                 last_error: self.last_error.clone().filter(|_| renewal.is_to_tell(News::Refused)),
                 ..self.with(renewal)
@@ -363,9 +374,12 @@ impl Registration {
         self.settled_old_tokens(old, now.into())
     }
 
+    /// The same with this renewal. Where a Set may have been carried out and nobody was told, it isn't known what the webhook calls.
     fn with(&self, renewal: Renewal) -> Self {
+        let is_known = renewal.set_at.is_none() || renewal.set_at == self.renewal.set_at;
         Self {
             renewal,
+            endpoint: self.endpoint.clone().filter(|_| is_known),
             ..self.clone()
         }
     }

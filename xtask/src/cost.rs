@@ -2,6 +2,7 @@
 
 mod alternatives;
 mod bill;
+mod sweep;
 
 use std::fmt::Write as _;
 
@@ -80,6 +81,8 @@ const CALL_GB: f64 = 2e-6;
 const ROW_GB: f64 = 1e-6;
 /// Who holds its token: some 150 bytes in the table `State`, and the same 100.
 const HOLDER_GB: f64 = 250e-9;
+/// Lease and result: each writes a row of up to 1 KB, and moves it in the index (a deletion and a put there).
+const RENEWAL_WRITE_UNITS: f64 = 6.0;
 /// How long a PUT takes, nearly all of it for OctoEverywhere's answer.
 const PUT_SECONDS: f64 = 0.3;
 /// How long OctoEverywhere keeps a webhook, in days.
@@ -179,8 +182,13 @@ fn of_puts(count: f64) -> Vec<Line> {
 fn of_registrations(count: f64, years: f64, cycle_days: u8) -> Vec<Line> {
     let renewals = count * renewals_a_year(cycle_days) * years;
     vec![
-        // Lease and result: each writes a row of up to 1 KB, and moves it in the index (a deletion and a put there).
-        Line::new("renewals, writes", renewals * 6.0, "WRU", WRITE_UNIT, Source::DynamoDb),
+        Line::new(
+            "renewals, writes",
+            renewals * RENEWAL_WRITE_UNITS,
+            "WRU",
+            WRITE_UNIT,
+            Source::DynamoDb,
+        ),
         // The row, its share of the index's pages, and who holds its token.
         Line::new("renewals, reads", renewals * 3.0, "RRU", READ_UNIT, Source::DynamoDb),
         // At the default cap of 20 calls a second.
@@ -356,7 +364,7 @@ impl Fleet {
         let cycle_days = self.arguments.cycle_days;
         let mut text = format!(
             "Prices of {PRICES_OF}, US East (N. Virginia), first tier, no free tier used.\n\n\
-             {}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n",
+             {}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n{}\n",
             table("A million notifications", &million),
             table("A million first registrations", &of_puts(MILLION)),
             table(
@@ -364,6 +372,7 @@ impl Fleet {
                 &year
             ),
             cycles(),
+            sweep::report(cycle_days),
             table("Idle, a month", &idle()),
             table(
                 "Idle, a month, if the account has used up its free tiers",

@@ -5,7 +5,8 @@ use printbell_harness::aws::Aws;
 use printbell_harness::dev_key::KEY;
 use serde_json::json;
 
-/// Makes it the current key of a stack on this machine; the generated one becomes the previous.
+/// Makes it the only key of a stack on this machine. The generated one loses its label and is gone: the only version is signed with
+/// at once, any other has to wait for two minutes.
 ///
 /// # Errors
 /// When the endpoint isn't on this machine, before anything is sent to it.
@@ -15,7 +16,11 @@ pub async fn install(aws: &Aws, endpoint: &str, secret: &str) -> Result<()> {
         "the published development key must not get into a stack that isn't on this machine ({endpoint})"
     );
     let version = json!({"SecretId": secret, "SecretString": KEY.secret, "ClientRequestToken": KEY.version_id});
+    let generated = aws.secrets("GetSecretValue", &json!({"SecretId": secret})).await?;
     aws.secrets("PutSecretValue", &version).await?;
+    let label =
+        json!({"SecretId": secret, "VersionStage": "AWSPREVIOUS", "RemoveFromVersionId": generated["VersionId"]});
+    aws.secrets("UpdateSecretVersionStage", &label).await?;
     Ok(())
 }
 

@@ -31,6 +31,13 @@ pub const WRITTEN_BY: &str = "writtenBy";
 #[error("the table can't be used: {0}")]
 pub struct Unavailable(String);
 
+impl Unavailable {
+    /// Others wrote an item first, again and again.
+    pub(crate) fn contended(item: &str) -> Self {
+        Self(format!("others wrote the item {item} first, again and again"))
+    }
+}
+
 impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for Unavailable {
     fn from(error: SdkError<E, R>) -> Self {
         Self(explain(&error))

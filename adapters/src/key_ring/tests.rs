@@ -1,118 +1,19 @@
 mod interleavings;
-
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::time::Duration;
+pub(crate) mod secret;
 
 use printbell_shared::callback;
 use printbell_shared::callback::query::Query;
 use printbell_shared::id::RegistrationKey;
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::timeout;
+use secrecy::ExposeSecret as _;
 
 use super::*;
+use secret::{Fault, LIST, Secret, key};
 
-/// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    Error,
-    Hang,
-    /// The version is gone.
-    Gone,
-    /// The version holds no key.
-    NoKey,
-}
-
-/// The call that lists the versions, among those that read one.
-const LIST: &str = "";
-
-/// Secrets Manager, as far as a key ring sees it.
-struct Secret {
-    /// The versions, the newest last. The last two count.
-    versions: RefCell<Vec<String>>,
-    changed: Cell<Timestamp>,
-    /// What goes wrong with reading which version, or with the [`LIST`].
-    faults: RefCell<HashMap<String, Fault>>,
-    lists: Cell<usize>,
-    reads: Cell<usize>,
-}
-
-impl Secret {
-    /// A secret that was rotated often enough to have these versions, the last time at second 0.
-    fn new(versions: &[&str]) -> Self {
-        Self {
-            versions: RefCell::new(versions.iter().map(|id| (*id).to_owned()).collect()),
-            changed: Cell::new(at(0)),
-            faults: RefCell::default(),
-            lists: Cell::default(),
-            reads: Cell::default(),
-        }
-    }
-
-    fn rotate(&self, id: &str, second: i64) {
-        self.versions.borrow_mut().push(id.to_owned());
-        self.changed.set(at(second));
-    }
-
-    fn fault(&self, what: &str, fault: impl Into<Option<Fault>>) {
-        match fault.into() {
-            Some(fault) => self.faults.borrow_mut().insert(what.to_owned(), fault),
-            None => self.faults.borrow_mut().remove(what),
-        };
-    }
-
-    async fn meet(&self, what: &str) -> Result<Option<()>, KeysUnavailable> {
-        let fault = self.faults.borrow().get(what).copied();
-        match fault {
-            None => Ok(Some(())),
-            Some(Fault::Gone) => Ok(None),
-            Some(Fault::Error) => Err(KeysUnavailable::Unreachable("down".to_owned())),
-            Some(Fault::NoKey) => Err(KeysUnavailable::Unusable(what.to_owned())),
-            Some(Fault::Hang) => std::future::pending().await,
-        }
-    }
-
-    /// Which listings and reads there were.
-    fn calls(&self) -> (usize, usize) {
-        (self.lists.get(), self.reads.get())
-    }
-
-    /// The versions that count, the current one first, with their labels.
-    fn labelled(&self) -> Vec<(String, Vec<&'static str>)> {
-        let versions = self.versions.borrow();
-        let newest = versions.iter().rev().cloned();
-        newest.zip([vec!["AWSCURRENT"], vec!["AWSPREVIOUS"]]).collect()
-    }
-}
-
-impl KeySource for &Secret {
-    async fn list(&self) -> Result<Listing, KeysUnavailable> {
-        self.lists.set(self.lists.get() + 1);
-        self.meet(LIST).await?;
-        let versions = self.labelled();
-        let versions = versions.iter().map(|(id, labels)| (id.as_str(), labels.as_slice()));
-        Ok(Listing::new(versions, self.changed.get()).unwrap())
-    }
-
-    async fn key(&self, version: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {
-        self.reads.set(self.reads.get() + 1);
-        let id = match version {
-            Version::Current => self.versions.borrow().last().unwrap().clone(),
-            Version::Id(id) => id.as_str().to_owned(),
-        };
-        Ok(self.meet(&id).await?.map(|()| key(&id)))
-    }
-}
-
-fn key(id: &str) -> CallbackKey {
-    CallbackKey::new(id, &SecretString::from(format!("the secret of version {id}")))
-}
-
-fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-fn claim(key_id: &str) -> Claim {
+pub(crate) fn claim(key_id: &str) -> Claim {
     let registration = RegistrationKey {
         tenant: "abc123".parse().unwrap(),
         printer: "p42".parse().unwrap(),
@@ -123,7 +24,7 @@ fn claim(key_id: &str) -> Claim {
 }
 
 /// Verifies as a callback does: within a second, or not at all.
-async fn verify<S: KeySource>(ring: &KeyRing<S>, id: &str, second: i64) -> Result<Verdict, KeysUnavailable> {
+pub(crate) async fn verify<S: KeySource>(ring: &KeyRing<S>, id: &str, second: i64) -> Result<Verdict, KeysUnavailable> {
     let claim = claim(id);
     let verifying = ring.verify(Some(&claim), at(second), at(second));
     let reason = "a second is over".to_owned();
@@ -143,6 +44,7 @@ async fn what_was_cut_short_accepts_what_came_and_refuses_nothing() {
     ] {
         let case = format!("{broken} {fault:?}");
         let secret = Secret::new(&["key-zero", "key-one-", "key-two-"]);
+        secret.remove_label("key-zero");
         secret.fault(broken, fault);
         let ring = KeyRing::new(&secret);
         let mut expected = 1;
@@ -186,7 +88,8 @@ async fn a_listing_that_is_a_minute_old_is_not_gone_on_from() {
     let ring = KeyRing::new(&secret);
     verify(&ring, "key-two-", 0).await.unwrap_err();
     secret.fault("key-two-", None);
-    secret.rotate("key-new-", 10);
+    secret.rotate_and_label("key-new-");
+    secret.remove_label("key-one-");
     assert_eq!(verify(&ring, "fake0000", 60).await, Ok(Verdict::NoSuchKey));
     assert_eq!(verify(&ring, "key-new-", 60).await, Ok(Verdict::Authentic));
     assert_eq!(verify(&ring, "key-one-", 60).await, Ok(Verdict::NoSuchKey));
@@ -201,7 +104,8 @@ async fn a_version_that_is_gone_makes_the_read_begin_anew() {
     assert!(verify(&ring, "fake0000", 0).await.is_err());
     assert_eq!(secret.calls(), (3, 4), "the one that came isn't read again");
     assert_eq!(verify(&ring, "key-two-", 0).await, Ok(Verdict::Authentic));
-    secret.rotate("key-new-", 5);
+    secret.rotate_and_label("key-new-");
+    secret.remove_label("key-one-");
     assert_eq!(verify(&ring, "key-new-", 10).await, Ok(Verdict::Authentic));
     assert_eq!(verify(&ring, "key-one-", 10).await, Ok(Verdict::NoSuchKey));
 }
@@ -213,28 +117,108 @@ async fn a_version_that_holds_no_key_hides_nobody_else_s() {
     let ring = KeyRing::new(&secret);
     assert_eq!(verify(&ring, "key-one-", 1000).await, Ok(Verdict::NoSuchKey));
     assert_eq!(verify(&ring, "key-two-", 1000).await, Ok(Verdict::Authentic));
-    assert_eq!(ring.signing_key(at(1000)).await.unwrap().id(), "key-two-");
     let only = Secret::new(&["key-one-"]);
     only.fault("key-one-", Fault::NoKey);
-    let signer = KeyRing::new(&only);
     assert_eq!(
-        signer.signing_key(at(1000)).await.err(),
-        Some(KeysUnavailable::NoSigningKey)
-    );
-    assert_eq!(
-        signer.warm_up(at(2000)).await,
+        KeyRing::new(&only).warm_up(at(2000)).await,
         Err(KeysUnavailable::Unusable("key-one-".to_owned()))
     );
 }
 
 #[tokio::test]
-async fn current_and_previous_are_accepted_and_a_retired_key_is_not() {
-    let secret = Secret::new(&["key-one-", "key-two-", "key-three"]);
+async fn every_labelled_key_is_accepted_and_no_other_but_the_current_one() {
+    let ids: Vec<_> = (0..16).map(|n| format!("key-{n:04}")).collect();
+    let secret = Secret::new(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    secret.rotate("passing-");
+    secret.rotate("current-");
     let ring = KeyRing::new(&secret);
-    assert_eq!(verify(&ring, "key-three", 10).await, Ok(Verdict::Authentic));
-    assert_eq!(verify(&ring, "key-two-", 11).await, Ok(Verdict::Authentic));
-    assert_eq!(verify(&ring, "key-one-", 12).await, Ok(Verdict::NoSuchKey));
+    for id in ids.iter().map(String::as_str).chain(["current-"]) {
+        assert_eq!(verify(&ring, id, 10).await, Ok(Verdict::Authentic), "{id}");
+    }
+    assert_eq!(verify(&ring, "passing-", 11).await, Ok(Verdict::NoSuchKey));
     assert_eq!(ring.verify(None, at(13), at(13)).await, Ok(Verdict::Forged));
+    assert_eq!(secret.calls(), (1, 17));
+}
+
+/// A ring that knows `key-one-` alone: by a first read of the current key, or by a listing at that second.
+async fn warm(secret: &Secret, by_listing: bool) -> KeyRing<&Secret> {
+    let ring = KeyRing::new(secret);
+    if by_listing {
+        assert_eq!(verify(&ring, "fake0000", 0).await, Ok(Verdict::NoSuchKey));
+    } else {
+        ring.warm_up(at(0)).await.unwrap();
+    }
+    ring
+}
+
+#[tokio::test]
+async fn a_warm_process_refuses_a_retired_key_within_ten_minutes() {
+    for by_listing in [false, true] {
+        let secret = Secret::new(&["key-one-"]);
+        let ring = warm(&secret, by_listing).await;
+        secret.rotate_and_label("key-two-");
+        secret.remove_label("key-one-");
+        assert_eq!(verify(&ring, "key-one-", 539).await, Ok(Verdict::Authentic));
+        assert_eq!(
+            verify(&ring, "key-one-", 540).await,
+            Ok(Verdict::NoSuchKey),
+            "{by_listing}"
+        );
+        assert_eq!(verify(&ring, "key-two-", 541).await, Ok(Verdict::Authentic));
+    }
+}
+
+#[tokio::test]
+async fn a_process_in_use_looks_once_in_nine_minutes_whether_its_keys_still_count() {
+    let secret = Secret::new(&["key-one-"]);
+    let ring = warm(&secret, false).await;
+    for second in 1..5400 {
+        assert_eq!(verify(&ring, "key-one-", second).await, Ok(Verdict::Authentic));
+    }
+    assert_eq!(secret.calls(), (9, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_known_keys_go_on_counting_while_secrets_manager_doesn_t_answer() {
+    for fault in [Fault::Error, Fault::Hang] {
+        let secret = Secret::new(&["key-one-"]);
+        let ring = warm(&secret, false).await;
+        secret.rotate_and_label("key-two-");
+        secret.remove_label("key-one-");
+        secret.fault(LIST, fault);
+        let mut expected = 0;
+        for second in 540..600 {
+            let began = tokio::time::Instant::now();
+            assert_eq!(
+                verify(&ring, "key-one-", second).await,
+                Ok(Verdict::Authentic),
+                "{fault:?}"
+            );
+            assert!(
+                began.elapsed() <= CONFIRMATION_LIMIT,
+                "half a second is left for a read"
+            );
+            expected += usize::from(second % 10 == 0);
+            assert_eq!(secret.lists.get(), expected, "one try in ten seconds");
+        }
+        secret.fault(LIST, None);
+        assert_eq!(verify(&ring, "key-one-", 600).await, Ok(Verdict::NoSuchKey));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_counts_no_more_is_refused_only_by_a_whole_read() {
+    let secret = Secret::new(&["key-one-"]);
+    let ring = warm(&secret, false).await;
+    secret.rotate_and_label("key-two-");
+    secret.remove_label("key-one-");
+    secret.fault("key-two-", Fault::Error);
+    assert!(
+        verify(&ring, "key-one-", 540).await.is_err(),
+        "another may begin the same"
+    );
+    secret.fault("key-two-", None);
+    assert_eq!(verify(&ring, "key-one-", 550).await, Ok(Verdict::NoSuchKey));
 }
 
 #[tokio::test]
@@ -262,7 +246,9 @@ async fn a_signature_that_the_named_key_did_not_make_is_a_forgery() {
 
 #[tokio::test]
 async fn a_version_that_begins_like_a_known_one_is_looked_for() {
-    let secret = Secret::new(&["the-same-1", "the-same-2"]);
+    // As it is where a rotation makes one that begins like the labelled one before it.
+    let secret = Secret::new(&["the-same-1"]);
+    secret.rotate("the-same-2");
     let ring = KeyRing::new(&secret);
     ring.warm_up(at(1000)).await.unwrap();
     assert_eq!(verify(&ring, "the-same-1", 1000).await, Ok(Verdict::Authentic));
@@ -275,7 +261,7 @@ async fn a_rotation_is_noticed_by_the_first_token_that_comes_of_it() {
     let secret = Secret::new(&["key-one-"]);
     let ring = KeyRing::new(&secret);
     assert_eq!(verify(&ring, "key-one-", 1).await, Ok(Verdict::Authentic));
-    secret.rotate("key-two-", 10);
+    secret.rotate_and_label("key-two-");
     assert_eq!(verify(&ring, "key-two-", 130).await, Ok(Verdict::Authentic));
     assert_eq!(verify(&ring, "key-one-", 131).await, Ok(Verdict::Authentic));
     assert_eq!(secret.calls(), (2, 2), "each version once");
@@ -299,7 +285,7 @@ async fn a_made_up_key_does_not_spend_the_read_that_a_good_one_needs() {
         let secret = Secret::new(&["key-one-"]);
         let ring = KeyRing::new(&secret);
         assert_eq!(verify(&ring, "fake0000", 0).await, Ok(Verdict::NoSuchKey));
-        secret.rotate("key-two-", 1);
+        secret.rotate_and_label("key-two-");
         secret.fault(LIST, fault);
         assert!(verify(&ring, "fake0000", 130).await.is_err());
         secret.fault(LIST, None);
@@ -355,7 +341,7 @@ async fn nothing_is_refused_for_want_of_keys() {
     assert_eq!(verify(&ring, "key-one-", 10).await, Ok(Verdict::Authentic));
 
     // A rotation while Secrets Manager can be reached by those who sign and not from here.
-    secret.rotate("key-two-", 20);
+    secret.rotate_and_label("key-two-");
     secret.fault(LIST, Fault::Error);
     for second in [140, 141, 155] {
         assert!(verify(&ring, "key-two-", second).await.is_err());
@@ -366,44 +352,7 @@ async fn nothing_is_refused_for_want_of_keys() {
 }
 
 #[tokio::test]
-async fn nobody_signs_with_a_key_that_a_receiver_might_not_get_to_know_in_time() {
-    let secret = Secret::new(&["key-one-"]);
-    let signer = KeyRing::new(&secret);
-    let receiver = KeyRing::new(&secret);
-    assert_eq!(
-        signer.signing_key(at(1)).await.unwrap().id(),
-        "key-one-",
-        "there is no other"
-    );
-
-    // The worst case: a made-up key id has used up the receiver's minute just before the rotation.
-    receiver.warm_up(at(1)).await.unwrap();
-    verify(&receiver, "fake0000", 999).await.unwrap();
-    secret.rotate("key-two-", 1000);
-    assert_eq!(signer.signing_key(at(1119)).await.unwrap().id(), "key-one-");
-    assert_eq!(signer.signing_key(at(1120)).await.unwrap().id(), "key-two-");
-    assert_eq!(verify(&receiver, "key-two-", 1120).await, Ok(Verdict::Authentic));
-
-    secret.fault(LIST, Fault::Error);
-    assert_eq!(
-        signer.signing_key(at(9999)).await.unwrap().id(),
-        "key-two-",
-        "known keys go on serving"
-    );
-}
-
-#[tokio::test]
-async fn a_settling_key_is_not_signed_with_because_the_one_before_was_not_read() {
-    let secret = Secret::new(&["key-one-", "key-two-"]);
-    secret.fault("key-one-", Fault::Error);
-    let signer = KeyRing::new(&secret);
-    assert!(signer.signing_key(at(10)).await.is_err());
-    assert!(signer.signing_key(at(119)).await.is_err());
-    assert_eq!(signer.signing_key(at(120)).await.unwrap().id(), "key-two-");
-}
-
-#[tokio::test]
-async fn the_previous_key_is_read_when_it_is_needed() {
+async fn another_key_is_read_when_it_is_needed() {
     let secret = Secret::new(&["key-one-", "key-two-"]);
     let ring = KeyRing::new(&secret);
     ring.warm_up(at(1000)).await.unwrap();
@@ -412,13 +361,9 @@ async fn the_previous_key_is_read_when_it_is_needed() {
     secret.fault("key-one-", Fault::Error);
     assert!(
         verify(&ring, "key-one-", 1002).await.is_err(),
-        "it may be the previous one"
+        "it may be one that counts"
     );
     assert!(verify(&ring, "key-one-", 1003).await.is_err());
     secret.fault("key-one-", None);
     assert_eq!(verify(&ring, "key-one-", 1070).await, Ok(Verdict::Authentic));
-    // Not known to be the only one, so it is looked up before it is signed with.
-    let signer = KeyRing::new(&secret);
-    signer.warm_up(at(10)).await.unwrap();
-    assert_eq!(signer.signing_key(at(11)).await.unwrap().id(), "key-one-");
 }

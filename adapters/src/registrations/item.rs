@@ -6,9 +6,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use printbell_shared::callback::key::VersionId;
 use printbell_shared::id::RegistrationKey;
 use printbell_shared::metadata::Metadata;
 use printbell_shared::registration::app_connection::AppConnection;
+use printbell_shared::registration::endpoint::Endpoint;
 use printbell_shared::registration::renewal::{
     Clearing, EpochSeconds, ForeignLease, KeyHash, Lease, News, Refusals, Renewal, Status, StatusChange,
 };
@@ -96,6 +98,14 @@ pub(super) fn attributes(row: &Registration) -> Vec<(&'static str, Option<Attrib
             renewal
                 .refusals
                 .map(|refusals| map([("count", number(refusals.count)), ("first", number(refusals.first.0))])),
+        ),
+        (
+            "webhookUrl",
+            row.endpoint.as_ref().map(|endpoint| string(&endpoint.url)),
+        ),
+        (
+            "keyVersion",
+            row.endpoint.as_ref().map(|endpoint| string(endpoint.key.as_str())),
         ),
         ("renewedAt", time(renewal.renewed_at)),
         ("setAt", time(renewal.set_at)),
@@ -324,6 +334,7 @@ fn read_row(key: RegistrationKey, row: Fields<'_>) -> Result<Registration, Strin
         previous: row.map("previous", read_wish)?,
         old_tokens,
         taken: read_list(row, "takenFrom", read_taken)?,
+        endpoint: endpoint(row)?,
         renewal,
         created_at: time(row, "createdAt")?.map(EpochSeconds::to_timestamp),
         last_error: row.map("lastError", |error| {
@@ -335,6 +346,13 @@ fn read_row(key: RegistrationKey, row: Fields<'_>) -> Result<Registration, Strin
         })?,
         key,
     })
+}
+
+/// Both are known, or neither.
+fn endpoint(row: Fields<'_>) -> Result<Option<Endpoint>, String> {
+    let url = row.text("webhookUrl")?.map(str::to_owned);
+    let key = row.text("keyVersion")?.map(VersionId::from);
+    Ok(url.zip(key).map(|(url, key)| Endpoint { url, key }))
 }
 
 fn read_clearing(word: &str) -> Option<Clearing> {

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::Select;
 use printbell_shared::id::TenantId;
 use printbell_shared::registration::Registration;
 use printbell_shared::registration::renewal::{EpochSeconds, Status};
 use thiserror::Error;
+use tokio::time::{Duration, Instant};
 
 use super::RegistrationsTable;
 use super::item::{self, Unreadable};
 use crate::dynamodb::cursor::{Cursor, InvalidCursor};
-use crate::dynamodb::table::Unavailable;
+use crate::dynamodb::table::{Table, Unavailable};
 use crate::dynamodb::value::{Item, number, string};
 
 /// Which registrations to list.
@@ -102,18 +104,6 @@ pub enum PageError {
     Unavailable(#[from] Unavailable),
 }
 
-impl PageError {
-    /// What DynamoDB's error says of a page after `after`. A cursor is all that a caller brings into the request, so what is not
-    /// valid is that: DynamoDB alone knows every rule of a key.
-    fn new<E: ProvideErrorMetadata, R>(error: SdkError<E, R>, after: Option<&Cursor>) -> Self {
-        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-        match (after, code) {
-            (Some(_), Some("ValidationException")) => InvalidCursor.into(),
-            _ => Unavailable::from(error).into(),
-        }
-    }
-}
-
 /// Rows of one status. A row written by hand has none and is pending.
 const HAS_STATUS: &str = "#status = :status";
 const IS_PENDING: &str = "#status = :status OR attribute_not_exists(#status)";
@@ -132,7 +122,54 @@ impl RegistrationsTable {
     ) -> Result<Page, PageError> {
         let start = after.map(|cursor| item::key_of(&cursor.hash, &cursor.range));
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
-        let filter = scope.status.and_then(StatusFilter::expression);
+        let extent = self.read(scope, start, Some(limit), Select::AllAttributes, now).await;
+        let Extent { items, last, .. } = extent.map_err(|error| error.after(after))?;
+        let rows = items.iter().map(item::read);
+        Ok(Page {
+            rows: rows
+                .filter(|row| scope.status.is_none_or(|status| status.admits(row, now)))
+                .collect(),
+            next: last.as_ref().and_then(cursor),
+        })
+    }
+
+    /// How many registrations there are, of a status about so many. If counting takes longer than `within`, it is as many as were
+    /// counted, or what DynamoDB says of the whole table, which it updates every six hours.
+    pub async fn count(&self, scope: &Scope, within: Duration, now: EpochSeconds) -> Result<Count, Unavailable> {
+        let end = Instant::now() + within;
+        let mut count = Count {
+            rows: 0,
+            is_complete: false,
+        };
+        let mut start = None;
+        while Instant::now() < end {
+            let extent = self.read(scope, start, None, Select::Count, now).await;
+            let Extent { rows, last, .. } = extent.map_err(|error| error.unavailable)?;
+            count.rows += rows;
+            start = last;
+            if start.is_none() {
+                count.is_complete = true;
+                return Ok(count);
+            }
+        }
+        if scope.tenant.is_none() {
+            let table = self.table.client.describe_table().table_name(&self.table.name).send();
+            let known = table.await?.table.and_then(|table| table.item_count);
+            count.rows = count.rows.max(u64::try_from(known.unwrap_or(0)).unwrap_or(0));
+        }
+        Ok(count)
+    }
+
+    async fn read(
+        &self,
+        scope: &Scope,
+        start: Option<Item>,
+        limit: Option<i32>,
+        select: Select,
+        now: EpochSeconds,
+    ) -> Result<Extent, ListingError> {
+        let Table { client, name, .. } = &self.table;
+        let filter = scope.status.and_then(StatusFilter::expression).map(str::to_owned);
         let (names, mut values) = match scope.status {
             Some(StatusFilter::Status(status)) => (
                 Some(HashMap::from([("#status".to_owned(), item::STATUS.to_owned())])),
@@ -141,38 +178,82 @@ impl RegistrationsTable {
             Some(StatusFilter::Lapsed) => (None, HashMap::from([(":now".to_owned(), number(now.0))])),
             Some(StatusFilter::Unreadable) | None => (None, HashMap::new()),
         };
-        let (items, last) = match &scope.tenant {
+        Ok(match &scope.tenant {
             None => {
-                let scan = self.table.client.scan().table_name(&self.table.name).limit(limit);
+                let scan = client.scan().table_name(name).select(select).set_limit(limit);
                 let scan = scan
-                    .set_filter_expression(filter.map(str::to_owned))
+                    .set_filter_expression(filter)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(Some(values).filter(|values| !values.is_empty()));
-                let page = scan.set_exclusive_start_key(start).send().await;
-                let page = page.map_err(|error| PageError::new(error, after))?;
-                (page.items, page.last_evaluated_key)
+                let page = scan.set_exclusive_start_key(start).send().await?;
+                Extent::new(page.items, page.count, page.last_evaluated_key)
             }
             Some(tenant) => {
                 values.insert(":tenant".to_owned(), string(tenant.as_str()));
-                let query = self.table.client.query().table_name(&self.table.name).limit(limit);
+                let query = client.query().table_name(name).select(select).set_limit(limit);
                 let query = query
                     .key_condition_expression("tenantId = :tenant")
-                    .set_filter_expression(filter.map(str::to_owned))
+                    .set_filter_expression(filter)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(Some(values));
-                let page = query.set_exclusive_start_key(start).send().await;
-                let page = page.map_err(|error| PageError::new(error, after))?;
-                (page.items, page.last_evaluated_key)
+                let page = query.set_exclusive_start_key(start).send().await?;
+                Extent::new(page.items, page.count, page.last_evaluated_key)
             }
-        };
-        let rows = items.unwrap_or_default();
-        let rows = rows.iter().map(item::read);
-        Ok(Page {
-            rows: rows
-                .filter(|row| scope.status.is_none_or(|status| status.admits(row, now)))
-                .collect(),
-            next: last.as_ref().and_then(cursor),
         })
+    }
+}
+
+/// How many registrations there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// So many, or about so many.
+    pub rows: u64,
+    /// Whether each was counted.
+    pub is_complete: bool,
+}
+
+/// What one request reads.
+struct Extent {
+    items: Vec<Item>,
+    rows: u64,
+    last: Option<Item>,
+}
+
+impl Extent {
+    fn new(items: Option<Vec<Item>>, count: i32, last: Option<Item>) -> Self {
+        Self {
+            items: items.unwrap_or_default(),
+            rows: u64::try_from(count).unwrap_or(0),
+            last,
+        }
+    }
+}
+
+/// What DynamoDB says in place of a page.
+struct ListingError {
+    /// Whether it is the request that is wrong.
+    is_invalid: bool,
+    unavailable: Unavailable,
+}
+
+impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for ListingError {
+    fn from(error: SdkError<E, R>) -> Self {
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+        Self {
+            is_invalid: code == Some("ValidationException"),
+            unavailable: error.into(),
+        }
+    }
+}
+
+impl ListingError {
+    /// What it means for a page after `after`. A cursor is all that a caller brings into the request, so what is not valid is that:
+    /// DynamoDB alone knows every rule of a key.
+    fn after(self, after: Option<&Cursor>) -> PageError {
+        match after {
+            Some(_) if self.is_invalid => InvalidCursor.into(),
+            _ => self.unavailable.into(),
+        }
     }
 }
 
@@ -210,7 +291,7 @@ mod tests {
         let is_of_cursor = |code: &str, after| {
             let error = QueryError::generic(ErrorMetadata::builder().code(code).build());
             matches!(
-                PageError::new(SdkError::service_error(error, ()), after),
+                ListingError::from(SdkError::service_error(error, ())).after(after),
                 PageError::Cursor(_)
             )
         };

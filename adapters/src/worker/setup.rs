@@ -19,11 +19,12 @@ use crate::clock::{Clock, end_of_invocation, machine_now};
 use crate::dynamodb::table::Table;
 use crate::environment::Environment;
 use crate::http::{Connections, is_base};
-use crate::key_ring::KeyRing;
 use crate::octoeverywhere::{ClientError, OctoEverywhere};
 use crate::registrations::RegistrationsTable;
+use crate::signing_keys::SigningKeys;
 use crate::sns::Topic;
 use crate::state::State;
+use crate::state::keys::SigningRecords;
 
 /// How long an AWS call may take, every retry included.
 const AWS_TIMEOUT: Duration = WRITE_TIMEOUT.unsigned_abs();
@@ -107,7 +108,7 @@ pub struct Setup {
     dynamodb: aws_sdk_dynamodb::Client,
     /// Most runs have no change of status to tell.
     sns: Arc<Lazy<aws_sdk_sns::Client>>,
-    keys: Arc<KeyRing<CallbackSecret>>,
+    keys: Arc<SigningKeys>,
 }
 
 impl Setup {
@@ -120,11 +121,14 @@ impl Setup {
         let retries = RetryConfig::standard().with_max_attempts(AWS_TRIES);
         let sdk: SdkConfig = aws::configure(lookup, timeouts, retries, &Connections::default())?;
         let secret = CallbackSecret::new(&sdk, settings.secret.clone());
+        let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+        // They outlive an invocation, and so does their writer's name.
+        let state = Table::new(dynamodb.clone(), &settings.state_table, &format!("keys/{}", nonce()));
         Ok(Self {
             settings,
-            dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
+            dynamodb,
             sns: Arc::new(Lazy::new(&sdk, aws_sdk_sns::Client::new)),
-            keys: Arc::new(KeyRing::new(secret)),
+            keys: Arc::new(SigningKeys::new(secret, SigningRecords::new(state))),
         })
     }
 
@@ -147,7 +151,7 @@ impl Setup {
             ..
         } = &self.settings;
         // Lambda may deliver one asynchronous event twice under one request id, and both deliveries are workers of their own.
-        let name = format!("{request_id}/{:016x}", RandomState::new().build_hasher().finish());
+        let name = format!("{request_id}/{}", nonce());
         let table = Table::new(self.dynamodb.clone(), table, &name);
         let state = Table::new(self.dynamodb.clone(), state_table, &name);
         Ok(Worker {
@@ -164,4 +168,9 @@ impl Setup {
             deadline: clock.shift(end_of_invocation(deadline_ms, machine_now())),
         })
     }
+}
+
+/// What tells a writer from every other one.
+fn nonce() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
 }

@@ -2,21 +2,35 @@
 
 use printbell_adapters::dynamodb::cursor::Cursor;
 use printbell_shared::id::TenantId;
+use printbell_shared::registration::sweep::{SweepScope, SweepStatuses};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Renew what is due: the schedule's `{"run": {}}`, or `{}`.
     Run,
-    /// Make registrations due again: `{"reapply": {…}}`, by hand.
-    Reapply(Reapply),
+    /// Apply registrations again: `{"reapply": {…}}`, by hand.
+    Reapply(SweepScope),
+    /// Retire a key: `{"retire": {"keyId": "…"}}`, by hand.
+    Retire(Retire),
+    /// An alarm has changed its state: CloudWatch's event.
+    Alarm(AlarmChange),
     /// Make the table `State` again from the registrations: `{"rebuild": {}}`, by hand.
     Rebuild(Rebuild),
     /// Rows that a person wrote: `{"Records": […]}`, from the table's stream.
     Adopt(Records),
+}
+
+/// What an alarm has changed to, which is made for callbacks that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmChange {
+    /// From `ALARM` to `OK`: callbacks had failed, and do no more.
+    Recovery,
+    /// Anything else, such as the first `OK` of a new alarm.
+    Other,
 }
 
 /// Records of the table's stream.
@@ -28,19 +42,46 @@ pub struct Records {
     pub odd: u64,
 }
 
-/// Which registrations to apply again. `{}` is all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which registrations to apply again. `{}` is all that are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Reapply {
+struct RawReapply {
     /// This tenant's only.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "text")]
-    pub tenant_id: Option<TenantId>,
-    /// Go on where an earlier invocation ended.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "text")]
-    pub after: Option<Cursor>,
-    /// When the first registration is due again; now, unless this goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<jiff::Timestamp>,
+    #[serde(default, deserialize_with = "text::deserialize")]
+    tenant_id: Option<TenantId>,
+    /// Those with this status only.
+    #[serde(default)]
+    status: Option<ReappliedStatus>,
+}
+
+/// The statuses that can be asked for by themselves: what is wanted is applied again with everything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum ReappliedStatus {
+    Revoked,
+}
+
+impl From<RawReapply> for SweepScope {
+    fn from(reapply: RawReapply) -> Self {
+        Self {
+            tenant: reapply.tenant_id,
+            statuses: match reapply.status {
+                None => SweepStatuses::Wanted,
+                Some(ReappliedStatus::Revoked) => SweepStatuses::Revoked,
+            },
+        }
+    }
+}
+
+/// Which key to retire.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retire {
+    /// The first 8 characters of its version's id, as tokens name it.
+    pub key_id: String,
+    /// Even while webhooks bear it: their callbacks are refused until they are set again.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// How far the table `State` is made again. `{}` is from the start.
@@ -62,7 +103,11 @@ pub struct RawKey {
 }
 
 /// What is said of any other event. Nothing of it is quoted: a record holds a whole row, token and all.
-const ACCEPTED: &str = r#"this event is not understood, and nothing was done; send {"run": {}}, {"reapply": {…}}, {"rebuild": {}} or the table's {"Records": […]}"#;
+const ACCEPTED: &str = r#"this event is not understood, and nothing was done; send {"run": {}}, {"reapply": {…}}, {"retire": {"keyId": "…"}}, {"rebuild": {}}, an alarm's event or the table's {"Records": […]}"#;
+
+/// Where the event comes from that an alarm sends as its action (CloudWatch's User Guide, "Using Amazon CloudWatch alarms": "Lambda
+/// as an alarm action").
+const ALARMS: &str = "aws.cloudwatch";
 
 /// Where the records come from that the table's stream tells.
 const TABLE_STREAM: &str = "aws:dynamodb";
@@ -77,9 +122,14 @@ impl<'de> Deserialize<'de> for Event {
             (None, _) => Ok(Self::Run),
             (Some((name, Value::Object(run))), None) if name == "run" && run.is_empty() => Ok(Self::Run),
             // As a list it would be read in order, and an empty one as all of them.
-            (Some((name, reapply)), None) if name == "reapply" && reapply.is_object() => Reapply::deserialize(reapply)
-                .map(Self::Reapply)
-                .map_err(|error| D::Error::custom(format!("reapply: {error}"))),
+            (Some((name, reapply)), None) if name == "reapply" && reapply.is_object() => {
+                RawReapply::deserialize(reapply)
+                    .map(|reapply| Self::Reapply(reapply.into()))
+                    .map_err(|error| D::Error::custom(format!("reapply: {error}")))
+            }
+            (Some((name, retire)), None) if name == "retire" && retire.is_object() => Retire::deserialize(retire)
+                .map(Self::Retire)
+                .map_err(|error| D::Error::custom(format!("retire: {error}"))),
             (Some((name, rebuild)), None) if name == "rebuild" && rebuild.is_object() => Rebuild::deserialize(rebuild)
                 .map(Self::Rebuild)
                 .map_err(|error| D::Error::custom(format!("rebuild: {error}"))),
@@ -87,8 +137,24 @@ impl<'de> Deserialize<'de> for Event {
                 let records = Records::read(records).ok_or(ACCEPTED);
                 records.map(Self::Adopt).map_err(D::Error::custom)
             }
-            _ => Err(D::Error::custom(ACCEPTED)),
+            _ => AlarmChange::read(&event)
+                .map(Self::Alarm)
+                .ok_or(D::Error::custom(ACCEPTED)),
         }
+    }
+}
+
+impl AlarmChange {
+    /// `None`: it is no alarm's event.
+    fn read(event: &Map<String, Value>) -> Option<Self> {
+        if event.get("source")? != ALARMS {
+            return None;
+        }
+        let state = |name: &str| event.get("alarmData")?.get(name)?.get("value")?.as_str();
+        Some(match (state("previousState"), state("state")?) {
+            (Some("ALARM"), "OK") => Self::Recovery,
+            _ => Self::Other,
+        })
     }
 }
 
@@ -193,6 +259,8 @@ mod tests {
             json!({"reapply": []}),
             json!({"reapply": ["abc"]}),
             json!({"records": []}),
+            json!({"retire": null}),
+            json!({"retire": "0a1b2c3d"}),
             // Two of them together, or one with something else.
             json!({"run": {}, "reapply": {}}),
             json!({"run": {}, "Records": []}),
@@ -225,38 +293,97 @@ mod tests {
     }
 
     #[test]
-    fn a_reapplication_is_for_all_or_for_a_tenant() {
-        assert_eq!(read(json!({"reapply": {}})), Ok(Event::Reapply(Reapply::default())));
-        let tenant = Reapply {
-            tenant_id: "abc".parse().ok(),
-            ..Reapply::default()
+    fn a_reapplication_is_for_all_or_for_a_tenant_or_for_what_is_revoked() {
+        let of = |tenant: &str, statuses| {
+            Ok(Event::Reapply(SweepScope {
+                tenant: tenant.parse().ok(),
+                statuses,
+            }))
         };
-        assert_eq!(
-            read(json!({"reapply": {"tenantId": "abc"}})),
-            Ok(Event::Reapply(tenant))
-        );
+        for (reapply, scope) in [
+            (json!({}), of("", SweepStatuses::Wanted)),
+            (json!({"tenantId": "abc"}), of("abc", SweepStatuses::Wanted)),
+            (json!({"status": "revoked"}), of("", SweepStatuses::Revoked)),
+            (
+                json!({"tenantId": "abc", "status": "revoked"}),
+                of("abc", SweepStatuses::Revoked),
+            ),
+        ] {
+            assert_eq!(read(json!({"reapply": reapply})), scope);
+        }
     }
 
     #[test]
-    fn a_reapplication_that_is_not_understood_does_nothing() {
-        for (reapply, reason) in [
-            (json!({"tenant": "abc"}), "reapply: unknown field `tenant`"),
-            (json!({"tenantId": "a b"}), "reapply: must be 1 to 64 characters"),
-            (json!({"after": "?"}), "reapply: must be the `next`"),
+    fn what_is_not_understood_of_an_event_by_hand_does_nothing() {
+        for (event, reason) in [
+            (json!({"reapply": {"tenant": "abc"}}), "reapply: unknown field `tenant`"),
+            (
+                json!({"reapply": {"tenantId": "a b"}}),
+                "reapply: must be 1 to 64 characters",
+            ),
+            (
+                json!({"reapply": {"status": "active"}}),
+                "reapply: unknown variant `active`",
+            ),
+            (
+                json!({"reapply": {"after": "WyJhYmMiLCJwMSJd"}}),
+                "reapply: unknown field `after`",
+            ),
+            (json!({"retire": {}}), "retire: missing field `keyId`"),
+            (json!({"retire": {"keyId": 7}}), "retire: invalid type"),
+            (
+                json!({"retire": {"keyId": "0a1b2c3d", "force": "yes"}}),
+                "retire: invalid type",
+            ),
+            (
+                json!({"retire": {"keyId": "0a1b2c3d", "forced": true}}),
+                "retire: unknown field `forced`",
+            ),
         ] {
-            let error = read(json!({"reapply": reapply})).unwrap_err();
+            let error = read(event).unwrap_err();
             assert!(error.starts_with(reason), "{error}");
         }
     }
 
     #[test]
-    fn what_goes_on_says_so_in_the_words_of_an_event() {
-        let going_on = Reapply {
-            tenant_id: "abc".parse().ok(),
-            after: "WyJhYmMiLCJwMSJd".parse().ok(),
-            from: "2026-11-24T10:00:00Z".parse().ok(),
+    fn a_key_is_retired_by_its_id() {
+        let retire = |force| {
+            Ok(Event::Retire(Retire {
+                key_id: "0a1b2c3d".to_owned(),
+                force,
+            }))
         };
-        assert_eq!(read(json!({"reapply": going_on})), Ok(Event::Reapply(going_on)));
+        assert_eq!(read(json!({"retire": {"keyId": "0a1b2c3d"}})), retire(false));
+        assert_eq!(
+            read(json!({"retire": {"keyId": "0a1b2c3d", "force": true}})),
+            retire(true)
+        );
+    }
+
+    #[test]
+    fn an_alarm_asks_for_something_only_when_callbacks_work_again() {
+        let alarm = |previous: Value, state: &str| {
+            json!({
+                "source": "aws.cloudwatch",
+                "alarmArn": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:CallbacksFailing",
+                "accountId": "123456789012", "time": "2026-11-26T08:00:00.000+0000", "region": "eu-central-1",
+                "alarmData": {
+                    "alarmName": "CallbacksFailing",
+                    "state": {"value": state, "reason": "…", "timestamp": "2026-11-26T08:00:00.000+0000"},
+                    "previousState": previous,
+                    "configuration": {"metrics": []},
+                },
+            })
+        };
+        for (previous, state, change) in [
+            (json!({"value": "ALARM"}), "OK", AlarmChange::Recovery),
+            (json!({"value": "INSUFFICIENT_DATA"}), "OK", AlarmChange::Other),
+            (json!({"value": "OK"}), "ALARM", AlarmChange::Other),
+            (json!({"value": "ALARM"}), "INSUFFICIENT_DATA", AlarmChange::Other),
+            (json!(null), "OK", AlarmChange::Other),
+        ] {
+            assert_eq!(read(alarm(previous, state)), Ok(Event::Alarm(change)));
+        }
     }
 
     #[test]

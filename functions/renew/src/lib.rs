@@ -4,7 +4,8 @@
 //! | what | where |
 //! |---|---|
 //! | what the function is invoked with | `event` |
-//! | registrations that are to be applied again | `reapply` |
+//! | registrations that are to be applied again: the request, and the sweep that carries it out | `reapply`, `sweep` |
+//! | a key that is to be used no more | `retire` |
 //! | who holds which token, made again from the registrations | `rebuild` |
 //! | rows that were written by hand | `adopt` |
 //! | one run over what is due, one at a time, and each row of it | `run`, `turn`, `row` |
@@ -22,8 +23,10 @@ mod pace;
 mod reapply;
 mod rebuild;
 mod report;
+mod retire;
 mod row;
 mod run;
+mod sweep;
 mod turn;
 
 use std::sync::Arc;
@@ -31,15 +34,17 @@ use std::sync::Arc;
 use lambda_runtime::{Error, LambdaEvent};
 use printbell_adapters::worker::Worker;
 use printbell_adapters::worker::setup::Setup;
+use printbell_shared::registration::sweep::Reason;
 use serde::Serialize;
 
 use adopt::Adoption;
 use config::Config;
-use event::Event;
+use event::{AlarmChange, Event};
 use pace::Limits;
-use reapply::Reapplication;
+use reapply::Forecast;
 use rebuild::Rebuilding;
 use report::Report;
+use retire::Retirement;
 
 /// The function.
 pub struct Renewals {
@@ -65,7 +70,10 @@ impl Renewals {
         // Boxed, because the compiler computes the layout of each, and gives up on all of them in one.
         Ok(match payload {
             Event::Run => Box::pin(run(worker, limits, &context.env_config.function_name)).await?,
-            Event::Reapply(which) => Summary::Reapplication(Box::pin(reapply::reapply(&worker, limits, which)).await?),
+            Event::Reapply(scope) => sweep_for(&worker, limits, Reason::Reapply(scope)).await?,
+            Event::Alarm(AlarmChange::Recovery) => sweep_for(&worker, limits, Reason::Recovery).await?,
+            Event::Alarm(AlarmChange::Other) => Summary::Nothing {},
+            Event::Retire(retire) => Summary::Retirement(Box::pin(retire::retire(&worker, limits, retire)).await?),
             Event::Rebuild(from) => Summary::Rebuilding(Box::pin(rebuild::rebuild(&worker, from)).await?),
             Event::Adopt(records) => Summary::Adoption(Box::pin(adopt::adopt(worker, limits, records)).await?),
         })
@@ -79,7 +87,14 @@ enum Summary {
     Run(Report),
     /// Another run is at it, which does what this one would have done.
     Elsewhere(Elsewhere),
-    Reapplication(Reapplication),
+    /// Registrations that are to be applied again.
+    Sweep {
+        sweep: Forecast,
+    },
+    /// Of a key.
+    Retirement(Retirement),
+    /// Nothing was asked for.
+    Nothing {},
     Rebuilding(Rebuilding),
     /// Of rows that were written by hand.
     Adoption(Adoption),
@@ -90,6 +105,12 @@ enum Summary {
 #[serde(rename_all = "camelCase")]
 struct Elsewhere {
     is_another_run_under_way: bool,
+}
+
+/// Asks for a sweep.
+async fn sweep_for(worker: &Worker, limits: Limits, reason: Reason) -> Result<Summary, Error> {
+    let sweep = Box::pin(reapply::reapply(worker, limits, reason)).await?;
+    Ok(Summary::Sweep { sweep })
 }
 
 /// A run, its figures logged as metrics.

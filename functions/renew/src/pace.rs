@@ -2,6 +2,7 @@
 //! it is down. And whether its refusals are to be believed ([`doubt`]).
 
 mod doubt;
+mod half;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub(crate) use doubt::ANSWERS_TO_JUDGE;
 use doubt::Doubt;
+pub(crate) use half::HalfPace;
 
 /// How many failures of the service in a row end a run.
 const FAILURES_TO_STOP: u32 = 20;
@@ -45,7 +47,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// OctoEverywhere documents no limits: these are polite, and enough for 50 million registrations
+    /// OctoEverywhere documents no limits: these are polite, and enough for 32 million registrations
     /// (`docs/decisions/0042-the-rate-cap-of-a-fleet.md`).
     pub(crate) const DEFAULT: Self = Self {
         in_flight: NonZeroU32::new(32).unwrap(),
@@ -184,7 +186,7 @@ impl Pace for RunPace {
                 sleep_until(turn).await;
             }
             if self.holds(turn) {
-                return Some(permit.into());
+                return Some(Permit::default().with(permit));
             }
         }
         None

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::pace::Stop;
 use crate::row::RowResult;
+use crate::sweep::Swept;
 
 /// What a run came to.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +36,12 @@ pub(crate) struct Report {
     /// Rows on which the work broke off, by a failure of AWS or a bug; they are due again when their lease is over. The log
     /// says why.
     pub broken_off: u64,
+    /// Registrations that the sweep set again. They count as renewed, too.
+    pub swept: u64,
+    /// Registrations that the sweep couldn't set. They are tried again when they are due.
+    pub sweep_failed: u64,
+    /// How many sweeps there are, under way or about to begin: one, or none.
+    pub sweeps: u64,
     /// Why the run ended before everything was done.
     pub stopped: Option<Stop>,
     #[serde(skip)]
@@ -55,14 +62,42 @@ impl Report {
             stale: 0,
             unreadable: 0,
             broken_off: 0,
+            swept: 0,
+            sweep_failed: 0,
+            sweeps: 0,
             stopped: None,
             now: now.into(),
         }
     }
 
-    /// Counts one row that was due; says in the log what needs a person.
+    /// Counts one row that was due.
     pub(crate) fn count(&mut self, result: RowResult) {
         self.due += 1;
+        self.add(result);
+    }
+
+    /// Adds what the sweep came to.
+    pub(crate) fn add_sweep(&mut self, swept: Swept) {
+        let Swept {
+            report,
+            tally,
+            is_under_way,
+        } = swept;
+        self.due += report.left_over;
+        self.left_over += report.left_over;
+        self.renewed += report.renewed;
+        self.temporary += report.temporary;
+        self.permanent += report.permanent;
+        self.stale += report.stale;
+        self.unreadable += report.unreadable;
+        self.broken_off += report.broken_off;
+        self.swept = tally.applied;
+        self.sweep_failed = tally.failed;
+        self.sweeps = u64::from(is_under_way);
+    }
+
+    /// Counts one row that was worked on; says in the log what needs a person.
+    pub(crate) fn add(&mut self, result: RowResult) {
         match result {
             RowResult::Worked { work, expiry } => {
                 self.saw_expiry(expiry);
@@ -125,7 +160,12 @@ impl Report {
             ("secondsToNearestExpiry", Unit::Seconds),
         ];
         // What is mostly nothing is a metric only when it is something, for each is paid.
-        let rare = [("unreadable", self.unreadable), ("brokenOff", self.broken_off)];
+        let rare = [
+            ("unreadable", self.unreadable),
+            ("brokenOff", self.broken_off),
+            ("sweeps", self.sweeps),
+            ("sweepFailed", self.sweep_failed),
+        ];
         metrics.extend(
             rare.into_iter()
                 .filter(|(_, figure)| *figure > 0)

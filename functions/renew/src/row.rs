@@ -1,6 +1,7 @@
 //! One row that the index told.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use printbell_adapters::registrations::ReadError;
 use printbell_adapters::registrations::item::Unreadable;
@@ -51,6 +52,36 @@ impl RowResult {
             reason: error.to_string(),
             expiry: None,
         }
+    }
+}
+
+/// The rows that a run is at, each once: what is due and what is swept are read apart, and may be the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RowsUnderWay(Arc<Mutex<HashSet<RegistrationKey>>>);
+
+/// A row that the run is at, for as long as this is kept.
+pub(crate) struct RowUnderWay {
+    rows: RowsUnderWay,
+    key: RegistrationKey,
+}
+
+impl RowsUnderWay {
+    /// Begins with a row; `None`: the run is at it already.
+    pub(crate) fn begin(&self, key: &RegistrationKey) -> Option<RowUnderWay> {
+        self.rows().insert(key.clone()).then(|| RowUnderWay {
+            rows: self.clone(),
+            key: key.clone(),
+        })
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashSet<RegistrationKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RowUnderWay {
+    fn drop(&mut self) {
+        self.rows.rows().remove(&self.key);
     }
 }
 

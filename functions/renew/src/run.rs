@@ -2,34 +2,69 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use printbell_adapters::dynamodb::table::Unavailable;
 use printbell_adapters::registrations::due::{Due, DueRow};
 use printbell_adapters::worker::Worker;
+use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Duration;
 
 use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace};
 use crate::report::Report;
-use crate::row::{RowResult, renew};
+use crate::row::{RowResult, RowsUnderWay, renew};
+use crate::sweep::{SweepError, Sweeping};
 
 /// Keys that are read ahead, so that no call waits for a page.
 const READ_AHEAD: usize = 64;
 
 /// Rows that are read, leased or written while others are called: so that the calls in flight are as many as they may be.
-const AHEAD: usize = 24;
+pub(crate) const AHEAD: usize = 24;
 
 /// How long it may take to count what is left over: it happens while the last calls are under way.
 const COUNTING_TIME: Duration = Duration::from_secs(3);
 
-/// Renews what is due, as far as the invocation's time goes.
+/// Why a run was broken off. What was renewed until then is written.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    /// A table can't be read.
+    #[error(transparent)]
+    Table(#[from] Unavailable),
+    /// The sweep can't go on.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+}
+
+/// Renews what is due, and goes on with the sweep, as far as the invocation's time goes.
 ///
 /// # Errors
-/// When the table can't be read. What was renewed until then is written.
-pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, Unavailable> {
-    let now = worker.clock.now();
+/// When a table can't be read. What was renewed until then is written.
+pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, RunError> {
+    let began = worker.clock.now();
     let pace = Arc::new(RunPace::until_deadline(limits, &worker));
+    let rows = RowsUnderWay::default();
+    let end = Arc::new(EndOfRows(Arc::clone(&pace)));
+    let sweep = Sweeping::begin(&worker, began).await?;
+    let swept = sweep.go_on(limits, &pace, rows.clone(), Arc::clone(&end));
+    let renewed = renew_due(&worker, limits, &pace, rows, end, began);
+    // Each to its end, whatever becomes of the other.
+    let (renewed, swept) = tokio::join!(renewed, swept);
+    let mut report = renewed?;
+    report.add_sweep(swept?);
+    report.stopped = pace.stop();
+    Ok(report)
+}
 
+/// Renews what is due.
+async fn renew_due(
+    worker: &Arc<Worker>,
+    limits: Limits,
+    pace: &Arc<RunPace>,
+    under_way: RowsUnderWay,
+    end: Arc<EndOfRows>,
+    now: Timestamp,
+) -> Result<Report, Unavailable> {
     let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
     let reader = tokio::spawn(read(worker.table.due(now.into()), sender));
     let mut report = Report::new(now);
@@ -57,22 +92,35 @@ pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, U
             report.saw_expiry(expiry);
             break;
         }
-        let under_way = pace.row_begins();
-        let renewal = renew(Arc::clone(&worker), Arc::clone(&pace), key, expiry);
+        // The sweep is at it.
+        let Some(row) = under_way.begin(&key) else {
+            report.count(RowResult::Stale);
+            continue;
+        };
+        let under_way = (row, pace.row_begins());
+        let renewal = renew(Arc::clone(worker), Arc::clone(pace), key, expiry);
         rows.spawn(async move {
             let result = renewal.await;
             drop(under_way);
             result
         });
     }
-    pace.no_more_rows();
+    drop(end);
     let rest = count_rest(receiver, reader).await;
     while let Some(result) = rows.join_next().await {
         report.count(result.unwrap_or_else(RowResult::panicked));
     }
     report.left_over(rest?);
-    report.stopped = pace.stop();
     Ok(report)
+}
+
+/// Whoever begins rows keeps it until the last one; once nobody has it any more, the run begins no more rows.
+pub(crate) struct EndOfRows(Arc<RunPace>);
+
+impl Drop for EndOfRows {
+    fn drop(&mut self) {
+        self.0.no_more_rows();
+    }
 }
 
 /// Tells what is due until nobody listens any more, or nothing is left; gives back what it didn't tell.

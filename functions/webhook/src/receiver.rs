@@ -208,7 +208,6 @@ impl From<Refusal> for Problem {
 mod tests {
     use std::cell::Cell;
 
-    use jiff::Timestamp;
     use lambda_runtime::Context;
     use printbell_adapters::key_ring::Version;
     use printbell_shared::callback;
@@ -229,7 +228,7 @@ mod tests {
     impl KeySource for &Buggy {
         async fn list(&self) -> Result<Listing, KeysUnavailable> {
             let versions = [("thekey00", &["AWSCURRENT"][..])];
-            Ok(Listing::new(versions, Timestamp::UNIX_EPOCH).unwrap())
+            Ok(Listing::new(versions).unwrap())
         }
 
         async fn key(&self, _: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {

@@ -43,7 +43,7 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
         match service {
             Service::Sns => sns::work(&mut state, &action, &request.body),
             Service::Sqs => sqs::work(&mut state, &action, &request.body),
-            Service::SecretsManager => secrets::work(&state.secrets, &action, &request.body),
+            Service::SecretsManager => secrets::work(&mut state.secrets, &action, &request.body),
             Service::DynamoDb => dynamodb::work(&mut state.database, &action, &request.body),
         }
     };

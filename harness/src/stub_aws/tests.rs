@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Behaviour, Service, StubAws};
+use super::{Behaviour, LabelRefusal, MOST_LABELS, Secrets, Service, StubAws};
 use crate::aws::http_client;
-use crate::fixtures::{KEY, SECOND_KEY, THIRD_KEY};
+use crate::fixtures::{KEY, SECOND_KEY, SigningKey, THIRD_KEY};
 
 #[tokio::test]
 async fn sns_keeps_what_it_accepts_and_only_that() {
@@ -84,4 +84,43 @@ async fn a_secret_s_versions_are_listed_with_their_labels_and_read_one_by_one() 
         500
     );
     assert_eq!(ask("GetSecretValue", json!({})).await.0, 200);
+}
+
+#[test]
+fn labels_keep_a_version_and_are_on_one_each_and_20_at_most() {
+    for loses_labels in [false, true] {
+        let mut secrets = Secrets {
+            loses_labels,
+            ..Secrets::default()
+        };
+        secrets.rotate(&KEY);
+        secrets.label(&KEY);
+        secrets.label(&KEY);
+        assert_eq!(secrets.label_count(), 2);
+        secrets.rotate(&SECOND_KEY);
+        secrets.rotate(&THIRD_KEY);
+        let stages = |secrets: &Secrets, key: &SigningKey| {
+            let version = secrets.versions.iter().find(|version| version.id == key.version_id);
+            version.map(|version| version.stages.clone())
+        };
+        let label = "printbell-0f1e2d3c".to_owned();
+        assert_eq!(stages(&secrets, &KEY), (!loses_labels).then(|| vec![label.clone()]));
+        assert_eq!(stages(&secrets, &SECOND_KEY), Some(vec!["AWSPREVIOUS".to_owned()]));
+        if loses_labels {
+            let refusal = secrets.move_label(&label, Some(KEY.version_id), None);
+            assert_eq!(refusal, Err(LabelRefusal::NotFound));
+            continue;
+        }
+        let (old, new) = (Some(KEY.version_id), Some(THIRD_KEY.version_id));
+        assert_eq!(secrets.move_label(&label, new, None), Err(LabelRefusal::Elsewhere));
+        assert_eq!(secrets.move_label(&label, None, new), Err(LabelRefusal::Elsewhere));
+        for n in secrets.label_count()..MOST_LABELS {
+            secrets.move_label(&format!("mine-{n}"), new, None).unwrap();
+        }
+        assert_eq!(secrets.move_label("mine", new, None), Err(LabelRefusal::LimitExceeded));
+        secrets.move_label(&label, new, old).unwrap();
+        assert_eq!(stages(&secrets, &KEY), None, "without a label it is gone");
+        secrets.move_label(&label, None, new).unwrap();
+        assert_eq!(secrets.label_count(), MOST_LABELS - 1);
+    }
 }

@@ -1,4 +1,4 @@
-//! What happens to OctoEverywhere.
+//! What happens to OctoEverywhere, and when everybody is asked again.
 
 use std::str::FromStr;
 
@@ -6,14 +6,14 @@ use jiff::SignedDuration;
 use printbell_shared::registration::renewal::{EpochSeconds, KeyHash};
 use printbell_shared::registration::service_response::{Fault, ResponseClass};
 
-/// Something that happens to OctoEverywhere for a while.
+/// Something that happens to OctoEverywhere for a while, or a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// What.
     pub kind: EventKind,
     /// When it begins, after the start.
     pub from: SignedDuration,
-    /// How long it lasts.
+    /// How long it lasts; of a sweep, which takes as long as it takes, nothing.
     pub lasts: SignedDuration,
 }
 
@@ -28,6 +28,8 @@ pub enum EventKind {
     Failures(f64),
     /// This share of the printers is answered 605.
     Suspensions(f64),
+    /// Every row of the table is passed, and renewed if it was last set before now.
+    Sweep,
 }
 
 impl Event {
@@ -38,6 +40,7 @@ impl Event {
             EventKind::Refusals => "604 to everyone".to_owned(),
             EventKind::Failures(share) => format!("{} % failures", share * 100.0),
             EventKind::Suspensions(share) => format!("605 to {} %", share * 100.0),
+            EventKind::Sweep => return "sweep".to_owned(),
         };
         match (self.lasts.as_hours() / 24, self.lasts.as_hours() % 24) {
             (1, 0) => format!("{what}, 1 day"),
@@ -50,14 +53,22 @@ impl Event {
 impl FromStr for Event {
     type Err = String;
 
-    /// `KIND@FROM+LASTS[*PERCENT]`, times in days (`d`) or hours (`h`): `outage@150d+45d`, `failures@560d+1d*10`.
+    /// `KIND@FROM+LASTS[*PERCENT]` or `sweep@FROM`, times in days (`d`) or hours (`h`): `outage@150d+45d`, `failures@560d+1d*10`.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is not like outage@150d+45d, refusals@400d+1h, failures@560d+1d*10 or suspensions@50d+9d*5"
+                "{text:?} is not like outage@150d+45d, refusals@400d+1h, failures@560d+1d*10, suspensions@50d+9d*5 or \
+                 sweep@195d"
             )
         };
         let (kind, rest) = text.split_once('@').ok_or_else(wrong)?;
+        if kind == "sweep" {
+            return Ok(Self {
+                kind: EventKind::Sweep,
+                from: duration(rest).ok_or_else(wrong)?,
+                lasts: SignedDuration::ZERO,
+            });
+        }
         let (from, rest) = rest.split_once('+').ok_or_else(wrong)?;
         let (lasts, percent) = rest.split_once('*').unwrap_or((rest, "100"));
         let percent: f64 = percent.parse().map_err(|_| wrong())?;
@@ -166,7 +177,7 @@ impl World {
                 is_held: false,
                 ..response
             },
-            EventKind::Suspensions(_) => response,
+            EventKind::Suspensions(_) | EventKind::Sweep => response,
         })
     }
 }

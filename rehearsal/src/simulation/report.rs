@@ -4,8 +4,10 @@ use jiff::SignedDuration;
 use printbell_shared::registration::renewal::EpochSeconds;
 use printbell_shared::registration::service_response::ResponseClass;
 
-use super::event::Response;
-use super::{DAY, START, Scenario};
+use super::event::{EventKind, Response};
+use super::run::Turn;
+use super::sweep::Sweep;
+use super::{DAY, Event, START, Scenario};
 
 /// The calls of one hour.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +16,8 @@ pub struct Hour {
     pub calls: u32,
     /// Those of them that didn't succeed.
     pub failed: u32,
+    /// Those of them that a sweep made.
+    pub swept: u32,
 }
 
 /// What was seen.
@@ -31,6 +35,8 @@ pub struct Report {
     pub never_applied: u64,
     /// The least time that was left before an expiry.
     pub closest: SignedDuration,
+    /// The scenario's sweeps, in its order.
+    pub sweeps: Vec<Sweep>,
 }
 
 impl Report {
@@ -42,10 +48,11 @@ impl Report {
             revoked: 0,
             never_applied: 0,
             closest: SignedDuration::MAX,
+            sweeps: Vec::new(),
         }
     }
 
-    pub(super) fn called(&mut self, now: EpochSeconds, response: &Response) {
+    pub(super) fn called(&mut self, now: EpochSeconds, turn: Turn, response: &Response) {
         if now - START < DAY {
             return;
         }
@@ -53,6 +60,7 @@ impl Report {
         if let Some(hour) = self.hours.get_mut(hour) {
             hour.calls += 1;
             hour.failed += u32::from(response.class != ResponseClass::Applied);
+            hour.swept += u32::from(turn == Turn::Sweep);
         }
     }
 
@@ -89,14 +97,29 @@ impl Report {
         (mean * 1.1).max(mean + 6.0 * mean.sqrt())
     }
 
+    /// Each event of the scenario, and the time from its beginning to its end. A sweep that isn't over lasts as long as is
+    /// simulated.
+    pub fn spans(&self) -> Vec<(&Event, SignedDuration)> {
+        let mut sweeps = self.sweeps.iter();
+        let end = DAY * i32::try_from(self.scenario.days).unwrap_or(i32::MAX);
+        let span = |event: &'_ Event| match event.kind {
+            EventKind::Sweep => sweeps
+                .next()
+                .and_then(|sweep| sweep.length)
+                .unwrap_or((end - event.from).max(SignedDuration::ZERO)),
+            _ => event.lasts,
+        };
+        let spans: Vec<_> = self.scenario.events.iter().map(span).collect();
+        self.scenario.events.iter().zip(spans).collect()
+    }
+
     /// The hours in which an event may still be felt, from its beginning to one cycle after its end, as hours since the start.
     fn disturbances(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
         let hours = |duration: SignedDuration| duration.as_hours() as usize;
         let cycle = self.scenario.cycle.length();
-        self.scenario
-            .events
-            .iter()
-            .map(move |event| hours(event.from)..hours(event.from + event.lasts + cycle))
+        self.spans()
+            .into_iter()
+            .map(move |(event, lasts)| hours(event.from)..hours(event.from + lasts + cycle))
     }
 
     /// The busiest hour outside every disturbance.
@@ -113,12 +136,12 @@ impl Report {
     /// For each event, how long after its end the last hour above the bound was over.
     pub fn recoveries(&self) -> Vec<SignedDuration> {
         let bound = self.bound();
-        let events = self.scenario.events.iter().zip(self.disturbances());
-        let recovery = |(event, felt): (&super::Event, std::ops::Range<usize>)| {
+        let events = self.spans().into_iter().zip(self.disturbances());
+        let recovery = |((event, lasts), felt): ((&Event, SignedDuration), std::ops::Range<usize>)| {
             let felt = felt.start..felt.end.min(self.hours.len());
             let last = felt.rev().find(|hour| f64::from(self.hours[*hour].calls) > bound);
             let over = last.map_or(event.from, |hour| SignedDuration::from_hours(hour as i64 + 1));
-            (over - event.from - event.lasts).max(SignedDuration::ZERO)
+            (over - event.from - lasts).max(SignedDuration::ZERO)
         };
         events.map(recovery).collect()
     }

@@ -1,5 +1,5 @@
 //! One run of renew: oldest due first, under the caps on rate and on calls in flight, until nothing is due, the time is up, or
-//! the service fails.
+//! the service fails. While a sweep is under way, every second call is the sweep's.
 
 use std::collections::VecDeque;
 
@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use printbell_shared::registration::renewal::EpochSeconds;
 use printbell_shared::registration::service_response::ResponseClass;
 
+use super::fleet::Row;
 use super::{LEASE, Simulation};
 
 /// The template's schedule, `rate(15 minutes)`.
@@ -58,6 +59,15 @@ impl Flight {
     }
 }
 
+/// Whose the next call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The one's that is due longest.
+    Due,
+    /// The next row's in the table.
+    Sweep,
+}
+
 impl Simulation {
     /// One scheduled run.
     pub(super) fn renew(&mut self, start: EpochSeconds) {
@@ -67,6 +77,8 @@ impl Simulation {
             failures_in_a_row: 0,
         };
         self.doubt = Doubt::default();
+        self.begin_sweeps(start);
+        let mut turn = Turn::Due;
         let mut clock = 0;
         loop {
             if flight.calls.len() == MAX_IN_FLIGHT {
@@ -77,21 +89,46 @@ impl Simulation {
             if flight.failures_in_a_row >= BREAKER || elapsed >= WORKING_TIME {
                 break;
             }
-            let Some(mut row) = self.fleet.take_due(start) else {
-                break;
-            };
             let now = start + elapsed;
-            let leased = row.renewal.lease(now, start + LEASE);
-            let Some(leased) = leased else {
-                unreachable!("due, and nobody else's: {row:?}")
+            let row = match turn {
+                Turn::Due => self.next_due(start, now),
+                Turn::Sweep => self.next_to_sweep(now),
             };
-            row.renewal = leased;
-            let response = self.call(row, now);
-            flight.calls.push_back((
-                clock + response.latency.as_micros() as i64,
-                response.is_service_failure(),
-            ));
-            clock += interval;
+            if let Some(mut row) = row {
+                let leased = row.renewal.lease(now, start + LEASE);
+                let Some(leased) = leased else {
+                    unreachable!("due, and nobody else's: {row:?}")
+                };
+                row.renewal = leased;
+                let response = self.call(row, now, turn);
+                flight.calls.push_back((
+                    clock + response.latency.as_micros() as i64,
+                    response.is_service_failure(),
+                ));
+                clock += interval;
+            } else if turn == Turn::Due {
+                if !self.sweeps.is_under_way() {
+                    break;
+                }
+                // What the regular work doesn't need of its half stays unused.
+                clock += interval;
+            }
+            turn = match turn {
+                Turn::Due if self.sweeps.is_under_way() => Turn::Sweep,
+                Turn::Due | Turn::Sweep => Turn::Due,
+            };
         }
+        if self.sweeps.is_under_way() {
+            let waiting = self.fleet.count_due(start);
+            self.sweeps.left_over(waiting);
+        }
+    }
+
+    fn next_due(&mut self, start: EpochSeconds, now: EpochSeconds) -> Option<Row> {
+        let row = self.fleet.take_due(start)?;
+        if let Some(due) = row.renewal.index() {
+            self.sweeps.waited(now - due);
+        }
+        Some(row)
     }
 }

@@ -246,6 +246,7 @@ impl World {
         }
         task.answered(
             call,
+            None,
             ServiceResponse {
                 class,
                 code: None,

@@ -192,7 +192,7 @@ worlds! {
         alone(&[app(RECONNECT_AND_BACK)], &[Crash, LostAnswer, LostAnswer]).of(OneUnknown);
     a_token_is_replaced_and_deleted: 25_000, alone(&[app(RECONNECT), app(DELETE)], &[Crash, LostAnswer]).of(OneUnknown);
     a_new_token_is_refused: 5_400, alone(&[app(RECONNECT), app(UPDATE)], &[LostAnswer]).refusing(B);
-    a_new_wish_with_a_new_token_is_refused: 14_000,
+    a_new_wish_with_a_new_token_is_refused: 13_900,
         alone(&[app(BAD_RECONNECT)], &[Crash, LostAnswer, Failure]).of(OneUnknown);
     an_old_token_is_taken: 17_000, both(&[app(RECONNECT), another_app(TAKE_OVER)], &[Crash]);
     an_old_token_is_taken_and_refused: 5_200, both(&[app(RECONNECT), another_app(BAD_TAKE_OVER)], &[]);

@@ -11,8 +11,11 @@ use crate::id::RegistrationKey;
 /// How many characters of a secret version's id name the key in a token.
 pub const KEY_ID_LENGTH: usize = 8;
 
+/// What Printbell's own labels begin with; the key id follows.
+pub const LABEL_PREFIX: &str = "printbell-";
+
 /// The id of a version of the callback secret; Secrets Manager has them of 32 to 64 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionId(String);
 
 impl VersionId {
@@ -25,6 +28,12 @@ impl VersionId {
     pub fn key_id(&self) -> &str {
         let end = self.0.char_indices().nth(KEY_ID_LENGTH);
         end.map_or(&self.0, |(end, _)| &self.0[..end])
+    }
+
+    /// The label that makes the version count once it isn't the current one any more. Secrets Manager lets one version bear it:
+    /// of those that begin the same, at most one.
+    pub fn label(&self) -> String {
+        format!("{LABEL_PREFIX}{}", self.key_id())
     }
 }
 

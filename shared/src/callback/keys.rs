@@ -1,81 +1,114 @@
-//! The keys that sign callback tokens, as far as one process knows them: versions of one Secrets Manager secret.
+//! The keys that callback tokens may be signed with, as far as one process knows them: versions of one Secrets Manager secret.
 //!
-//! A version *counts* while it bears one of the `COUNTING` labels. A rotation is a new version of the secret and nothing
-//! else: receivers learn of it when they meet a key id that they don't know, and renewals carry the new key out.
+//! A version *counts* while it is the current one, or bears [our label](super::key::VersionId::label). A rotation is a new version
+//! of the secret and nothing else: register and renew label it and take it up ([`super::signing`]), renewals carry it out, and
+//! receivers learn of it when they meet a key id that they don't know.
 //!
 //! # What can be told, and when
 //! Which versions count is told by Secrets Manager for one moment, all at once: a [`Listing`]. What a version holds never
 //! changes, so it is read once. A listing and the keys of all versions in it are a *whole read*, as of the moment at which the
 //! listing was asked for; anything less is cut short, and proves nothing about a key that isn't in it.
 //!
-//! - A token that one of the known keys has signed is authentic, however little is known beside.
+//! - A token that one of the known keys has signed is authentic, however little is known beside: unless the key may have been
+//!   retired meanwhile, so a process looks again [every nine minutes](KNOWN_KEYS_LIFETIME).
 //! - **Any other can only be refused by a whole read that is newer than the token's key could be.** Nobody signs with a version
-//!   within [`SETTLING_TIME`] of the secret's last change. So a key that a callback was signed with, and that still counts, had
-//!   counted for two minutes when the callback came, and was in every listing of those two minutes; and a whole read that is at
-//!   most [`REFETCH_INTERVAL`] older than the callback knows it. The minute between the two is for clocks that differ, and for
-//!   Secrets Manager's own copies.
+//!   within [`SETTLING_TIME`] of its having been labelled, and a label stays: other versions' rotations don't take it away. So a key
+//!   that a callback was signed with, and that still counts, had counted for two minutes when the callback came, and was in every
+//!   listing of those two minutes; and a whole read that is at most [`REFETCH_INTERVAL`] older than the callback knows it. The
+//!   minute between the two is for clocks that differ, and for Secrets Manager's own copies.
 //! - This goes for the wrong signature under a known key id, too: another version's id may begin the same.
 //! - So whoever makes up key ids costs a whole read a minute, and is refused all the time while Secrets Manager answers; and what
 //!   they cost takes nothing from a good key, since the read that they spent is new enough to know it. While Secrets Manager
 //!   doesn't answer, nobody can tell the two apart: both wait.
 //!
-//! A key that was taken out of use between a callback and the read is like one that was never there. Only the labels of today
-//! make two rotations within two minutes lossy: a version that was current for less than that is signed with while it is settling.
+//! A key that was retired between a callback and the read is like one that was never there.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::key::{CallbackKey, VersionId};
+use super::key::{CallbackKey, LABEL_PREFIX, VersionId};
 use super::query::{Claim, Token};
 use crate::id::RegistrationKey;
 
 /// Only a whole read so old makes room for the next: so that made-up key ids don't become calls to Secrets Manager.
 pub const REFETCH_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long ago the secret must have changed before its current version is signed with.
+/// How long a version must have borne its label before it is signed with.
 pub const SETTLING_TIME: SignedDuration = SignedDuration::from_secs(120);
 
-/// The label of the version that is taken up for signing.
-const CURRENT: &str = "AWSCURRENT";
-/// The labels that make a version count.
-const COUNTING: [&str; 2] = [CURRENT, "AWSPREVIOUS"];
+/// How long a key is accepted without looking whether it still counts: every process refuses a retired key within ten minutes,
+/// and the tenth is for clocks that differ and for Secrets Manager's own copies.
+pub const KNOWN_KEYS_LIFETIME: SignedDuration = SignedDuration::from_secs(9 * 60);
 
-/// Which versions counted at one moment.
+/// The label of the version that is taken up for signing.
+pub const CURRENT: &str = "AWSCURRENT";
+
+/// What a secret's versions were at one moment: which is current, and which bear their label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     current: VersionId,
-    /// The others that count.
-    others: Vec<VersionId>,
-    /// When the secret was last changed in any way.
-    changed: Timestamp,
+    /// Those that bear the label of their own key id.
+    bearers: BTreeSet<VersionId>,
+    /// How many versions there are; one without any label is none.
+    size: usize,
+    /// How many labels are Printbell's, on the right version or not.
+    labels: usize,
 }
 
 impl Listing {
-    /// The listing of a secret whose versions bear these labels, and which was last changed at `changed`; `None` where no
-    /// version is current.
-    pub fn new<'a, L: AsRef<str> + 'a>(
-        versions: impl IntoIterator<Item = (&'a str, &'a [L])>,
-        changed: Timestamp,
-    ) -> Option<Self> {
-        let mut current = None;
-        let mut others = Vec::new();
-        for (id, labels) in versions {
-            let bears = |label: &str| labels.iter().any(|other| other.as_ref() == label);
-            if bears(CURRENT) {
-                current = Some(id.into());
-            } else if COUNTING.into_iter().any(bears) {
-                others.push(id.into());
+    /// The listing of a secret whose versions bear these labels; `None` where no version is current.
+    pub fn new<'a, L: AsRef<str> + 'a>(versions: impl IntoIterator<Item = (&'a str, &'a [L])>) -> Option<Self> {
+        let (mut current, mut bearers) = (None, BTreeSet::new());
+        let (mut size, mut labels) = (0, 0);
+        for (id, stages) in versions {
+            let id = VersionId::from(id);
+            let own = id.label();
+            size += usize::from(!stages.is_empty());
+            labels += stages
+                .iter()
+                .filter(|stage| stage.as_ref().starts_with(LABEL_PREFIX))
+                .count();
+            if stages.iter().any(|stage| stage.as_ref() == own) {
+                bearers.insert(id.clone());
+            }
+            if stages.iter().any(|stage| stage.as_ref() == CURRENT) {
+                current = Some(id);
             }
         }
         Some(Self {
             current: current?,
-            others,
-            changed,
+            bearers,
+            size,
+            labels,
         })
     }
 
-    fn versions(&self) -> impl Iterator<Item = &VersionId> {
-        std::iter::once(&self.current).chain(&self.others)
+    /// The version that Secrets Manager calls current.
+    pub fn current(&self) -> &VersionId {
+        &self.current
+    }
+
+    /// The versions that bear their label.
+    pub fn bearers(&self) -> &BTreeSet<VersionId> {
+        &self.bearers
+    }
+
+    /// Whether the current version is the only one.
+    pub fn has_one_version(&self) -> bool {
+        self.size == 1
+    }
+
+    /// How many labels are Printbell's.
+    pub fn label_count(&self) -> usize {
+        self.labels
+    }
+
+    /// The versions that count.
+    pub fn versions(&self) -> impl Iterator<Item = &VersionId> {
+        let others = self.bearers.iter().filter(|version| **version != self.current);
+        std::iter::once(&self.current).chain(others)
     }
 }
 
@@ -98,6 +131,8 @@ pub struct CallbackKeys {
     read: Vec<(VersionId, Option<CallbackKey>)>,
     /// The last listing, and when it was asked for.
     listing: Option<(Listing, Timestamp)>,
+    /// When the current version's key was read, before there was any listing.
+    warm_at: Option<Timestamp>,
 }
 
 impl CallbackKeys {
@@ -106,6 +141,18 @@ impl CallbackKeys {
         self.read
             .retain(|(version, _)| listing.versions().any(|other| other == version));
         self.listing = Some((listing, asked));
+    }
+
+    /// Takes in the key of the version that was current at `asked`, before anything else is known.
+    pub fn warm_up(&mut self, key: CallbackKey, asked: Timestamp) {
+        self.warm_at = Some(asked);
+        self.learn(key.version().clone(), Some(key));
+    }
+
+    /// Whether it was seen lately that the known keys count: what they sign may be accepted without looking again.
+    pub fn are_recent(&self, now: Timestamp) -> bool {
+        let at = self.listed_at().or(self.warm_at);
+        at.is_some_and(|at| now.duration_since(at) < KNOWN_KEYS_LIFETIME)
     }
 
     /// Takes in what a version that counts holds.
@@ -137,16 +184,6 @@ impl CallbackKeys {
 
     fn keys(&self) -> impl Iterator<Item = &CallbackKey> {
         self.read.iter().filter_map(|(_, key)| key.as_ref())
-    }
-
-    /// The key to sign new callback URLs with: the current one, once it has had the time to be [known](SETTLING_TIME) or if
-    /// there never was another; else the one before. `None` where that hasn't been read, or is no key.
-    pub fn signing_key(&self, now: Timestamp) -> Option<&CallbackKey> {
-        let (listing, _) = self.listing.as_ref()?;
-        let has_settled = listing.others.is_empty() || now.duration_since(listing.changed) >= SETTLING_TIME;
-        let current = has_settled.then_some(&listing.current);
-        let mut candidates = current.into_iter().chain(&listing.others);
-        candidates.find_map(|version| self.keys().find(|key| key.version() == version))
     }
 
     /// Checks the claim of a callback that came at `received`, or nothing in the same time: what the keys do doesn't tell why

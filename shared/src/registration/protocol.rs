@@ -26,9 +26,11 @@ use thiserror::Error;
 
 use super::app_connection::AppConnection;
 use super::claim::{Claim, Inquiry, Survey};
+use super::endpoint::Endpoint;
 use super::holding::{Obstacle, RowWrite, Write, acquire, give_back, is_held_elsewhere};
 use super::renewal::{Call, CallKind, Change, Clearing, Cycle, Effect, KeyHash, Settlement, Status, StatusChange};
 use super::service_response::{ResponseClass, ServiceResponse};
+use super::sweep::Renovation;
 use super::wish::{EventFilter, Wish};
 use super::{Registration, TooManyOldTokens};
 use crate::id::RegistrationKey;
@@ -59,6 +61,8 @@ pub enum Errand {
     Delete,
     /// The same wish once more, now.
     RenewNow,
+    /// That it be renewed now, if a sweep is for it.
+    Sweep(Arc<Renovation>),
 }
 
 /// What a PUT says. What it leaves out is reset, but for the token.
@@ -225,7 +229,7 @@ enum Stage {
     /// The lease is to be given back.
     Release,
     /// What the answer means is to be written.
-    Settle(Call, ServiceResponse),
+    Settle(Call, Option<Endpoint>, ServiceResponse),
     /// The lease is over, and went to another registration with a token: that one is to hear of it.
     Return,
     /// This is to be written, for the stage that asked for it, as what the last call came to.
@@ -309,7 +313,10 @@ impl Task {
             Stage::Follow { until } => self.follow(*until, now, deadline),
             Stage::Hold(publication) => self.hold(*publication, now, deadline, turn),
             Stage::Release => self.release(),
-            Stage::Settle(call, response) => self.settle(*call, &response.clone(), now, deadline),
+            Stage::Settle(call, endpoint, response) => {
+                let (call, endpoint, response) = (*call, endpoint.clone(), response.clone());
+                self.settle(call, endpoint.as_ref(), &response, now, deadline)
+            }
             Stage::Return => self.return_lease(now, deadline),
             Stage::Store { write, .. } => Step::Write(write.clone()),
         }
@@ -340,6 +347,10 @@ impl Task {
                 return object(Objection::Deleting);
             }
             (Errand::RenewNow, Some(row)) => row.renew_now(now),
+            (Errand::Sweep(renovation), row) => match row.filter(|row| renovation.is_for(row)) {
+                Some(row) => Change::Write(row.reapply(now)),
+                None => return Step::Finish(Conclusion::Idle),
+            },
         };
         let row = match change {
             Change::Write(row) => row,
@@ -351,7 +362,7 @@ impl Task {
             Ok(write) => self.write(write.with_turn(now, deadline), None),
             Err(Obstacle::Unknown(inquiry)) => Step::Survey(inquiry),
             Err(Obstacle::OtherTenant) => match (&self.errand, &self.row) {
-                (Errand::Renew, Some(row)) => {
+                (Errand::Renew | Errand::Sweep(_), Some(row)) => {
                     let write = Write::of(&self.key, self.row.clone(), Some(Arc::new(row.of_another_tenant(now))));
                     self.write(write.with_turn(now, deadline), None)
                 }
@@ -420,7 +431,14 @@ impl Task {
         }
     }
 
-    fn settle(&mut self, call: Call, response: &ServiceResponse, now: Timestamp, deadline: Timestamp) -> Step {
+    fn settle(
+        &mut self,
+        call: Call,
+        endpoint: Option<&Endpoint>,
+        response: &ServiceResponse,
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Step {
         let Some(row) = self.row.clone() else {
             self.remember_refusal(&call, response);
             return self.leave(now, deadline);
@@ -428,7 +446,7 @@ impl Task {
         let withdrawn = self.refused(&call, response).cloned();
         let settlement = match &withdrawn {
             Some(request) => row.withdraw(&call, request.found.as_deref(), now),
-            None => row.settle(self.cycle, &call, response, now),
+            None => row.settle(self.cycle, &call, endpoint, response, now),
         };
         let (new, effect) = match settlement {
             Settlement::Write(next, effect) => (Some(Arc::new(next)), effect),
@@ -516,9 +534,9 @@ impl Task {
         }
     }
 
-    /// OctoEverywhere answered `call`, or didn't.
-    pub fn answered(&mut self, call: Call, response: ServiceResponse) {
-        self.stage = Stage::Settle(call, response);
+    /// OctoEverywhere answered `call`, or didn't. `endpoint` is what a Set's URL was made of.
+    pub fn answered(&mut self, call: Call, endpoint: Option<Endpoint>, response: ServiceResponse) {
+        self.stage = Stage::Settle(call, endpoint, response);
     }
 
     /// The call can't be made now.
@@ -552,7 +570,7 @@ impl Task {
                         changed: self.row.clone(),
                         found,
                     },
-                    Errand::Renew | Errand::Delete => Request::default(),
+                    Errand::Renew | Errand::Delete | Errand::Sweep(_) => Request::default(),
                 });
                 self.take_lease();
                 if self.row.is_some() && self.lease.is_none() {
@@ -560,7 +578,7 @@ impl Task {
                 }
             }
             Stage::Follow { .. } => self.take_lease(),
-            Stage::Settle(call, response) => self.remember_refusal(&call, &response),
+            Stage::Settle(call, _, response) => self.remember_refusal(&call, &response),
             Stage::Release => {
                 let awaits = |row: &Arc<Registration>| row.renewal.foreign.is_some();
                 if self.row.as_ref().is_some_and(awaits) {
@@ -573,7 +591,7 @@ impl Task {
 
     /// A request looks on while others are at its row; renew will come again.
     fn look_on(&mut self) {
-        if self.errand == Errand::Renew {
+        if matches!(self.errand, Errand::Renew | Errand::Sweep(_)) {
             self.is_unfinished = true;
         } else {
             self.stage = Stage::Follow { until: None };
@@ -663,7 +681,7 @@ impl Task {
     fn has_applied(&self, row: &Registration) -> bool {
         let Some(request) = &self.request else { return false };
         match self.errand {
-            Errand::Renew => false,
+            Errand::Renew | Errand::Sweep(_) => false,
             Errand::Put(_) => row.renewal.applied >= request.version() && row.renewal.clearing != Clearing::NeedsSet,
             // Or brought back by somebody who came later.
             Errand::Delete => row.renewal.status != Status::Deleting,

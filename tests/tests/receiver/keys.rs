@@ -9,7 +9,7 @@ use printbell_harness::runtime_api::Function;
 use printbell_harness::stub_aws::{Behaviour, Service, StubAws};
 use serde_json::Value;
 
-use crate::stage::{aws, receiver, send};
+use crate::stage::{aws, receiver, rotate, send};
 
 /// Begins like [`SECOND_KEY`], which AWS's own ids hardly ever do.
 const TWIN_KEY: SigningKey = SigningKey {
@@ -22,7 +22,7 @@ const TWIN_KEY: SigningKey = SigningKey {
 enum Fault {
     None,
     Service(Behaviour),
-    Previous(Behaviour),
+    Labelled(Behaviour),
 }
 
 const FAULTS: [Fault; 12] = [
@@ -34,10 +34,10 @@ const FAULTS: [Fault; 12] = [
     Fault::Service(Behaviour::Refused),
     Fault::Service(Behaviour::LostAnswer),
     Fault::Service(Behaviour::Hang),
-    Fault::Previous(Behaviour::Status500),
-    Fault::Previous(Behaviour::Denied),
-    Fault::Previous(Behaviour::LostAnswer),
-    Fault::Previous(Behaviour::Hang),
+    Fault::Labelled(Behaviour::Status500),
+    Fault::Labelled(Behaviour::Denied),
+    Fault::Labelled(Behaviour::LostAnswer),
+    Fault::Labelled(Behaviour::Hang),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ enum Place {
 fn tokens() -> [(&'static str, String); 6] {
     [
         ("current", SECOND_KEY.query()),
-        ("previous", KEY.query()),
+        ("labelled", KEY.query()),
         ("retired", THIRD_KEY.query()),
         ("made up", KEY.query().replace(KEY.key_id(), "madeup00")),
         ("another's", SECOND_KEY.query().replace("p42", "p43")),
@@ -71,14 +71,14 @@ fn tokens() -> [(&'static str, String); 6] {
 fn expected(fault: Fault, start: Start, token: &str) -> Place {
     let is_whole = match fault {
         Fault::None | Fault::Service(Behaviour::Slow(_)) => true,
-        Fault::Service(_) | Fault::Previous(_) => false,
+        Fault::Service(_) | Fault::Labelled(_) => false,
     };
     let has_current = start == Start::Warm || !matches!(fault, Fault::Service(_)) || is_whole;
     match token {
         "malformed" => Place::Refused,
         "current" if has_current => Place::Topic,
-        "previous" if is_whole => Place::Topic,
-        "current" | "previous" => Place::Queue,
+        "labelled" if is_whole => Place::Topic,
+        "current" | "labelled" => Place::Queue,
         _ if is_whole => Place::Refused,
         _ => Place::Queue,
     }
@@ -108,12 +108,13 @@ fn place(aws: &StubAws) -> Option<Place> {
 async fn run(fault: Fault, start: Start, (token, query): (&'static str, String)) -> Cell {
     let aws = StubAws::start().await.unwrap();
     for key in [THIRD_KEY, KEY, SECOND_KEY] {
-        aws.secrets(|secrets| secrets.rotate(&key));
+        aws.secrets(|secrets| rotate(secrets, &key));
     }
+    aws.secrets(|secrets| secrets.retire(&THIRD_KEY));
     let break_it = || match fault {
         Fault::None => {}
         Fault::Service(behaviour) => aws.set(Service::SecretsManager, behaviour),
-        Fault::Previous(behaviour) => aws.secrets(|secrets| secrets.set(&KEY, behaviour)),
+        Fault::Labelled(behaviour) => aws.secrets(|secrets| secrets.set(&KEY, behaviour)),
     };
     if start == Start::Cold {
         break_it();
@@ -168,13 +169,14 @@ async fn whatever_is_wrong_with_the_keys_nobody_is_refused_who_may_be_good() {
 
 #[tokio::test]
 async fn versions_that_begin_the_same_are_both_accepted() {
-    for [previous, current] in [[SECOND_KEY, TWIN_KEY], [TWIN_KEY, SECOND_KEY]] {
+    for [labelled, current] in [[SECOND_KEY, TWIN_KEY], [TWIN_KEY, SECOND_KEY]] {
         let aws = StubAws::start().await.unwrap();
-        for key in [previous, current] {
-            aws.secrets(|secrets| secrets.rotate(&key));
-        }
+        aws.secrets(|secrets| {
+            rotate(secrets, &labelled);
+            secrets.rotate(&current);
+        });
         let function = receiver(&aws).await;
-        for key in [current, previous, current] {
+        for key in [current, labelled, current] {
             assert_eq!(send(&function, &key.query(), "{}").await.status, 200);
             assert_eq!(place(&aws), Some(Place::Topic));
         }

@@ -1,9 +1,9 @@
 //! A webhook function with a stub AWS around it, and callbacks to send it.
 
-use printbell_harness::fixtures::KEY;
+use printbell_harness::fixtures::{KEY, SigningKey};
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
-use printbell_harness::stub_aws::StubAws;
+use printbell_harness::stub_aws::{Secrets, StubAws};
 use serde_json::Value;
 
 /// How a function of the stack is started.
@@ -11,11 +11,17 @@ pub fn launch(function: &str, aws: &StubAws) -> Launch {
     Launch::deployed(function, &[]).unwrap().aws(aws)
 }
 
-/// A stub AWS with the key in it.
+/// A stub AWS with the key in it, which has been signed with.
 pub async fn aws() -> StubAws {
     let aws = StubAws::start().await.unwrap();
-    aws.secrets(|secrets| secrets.rotate(&KEY));
+    aws.secrets(|secrets| rotate(secrets, &KEY));
     aws
+}
+
+/// Rotates the secret, and has the new version taken up as register and renew do.
+pub fn rotate(secrets: &mut Secrets, key: &SigningKey) {
+    secrets.rotate(key);
+    secrets.label(key);
 }
 
 /// A running receiver.

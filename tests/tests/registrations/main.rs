@@ -8,5 +8,7 @@ mod fuzz;
 mod holders;
 mod register;
 mod renew;
+mod rotation;
 mod scale;
+mod sweep;
 mod world;

@@ -514,53 +514,6 @@ async fn a_row_by_hand_is_put_into_the_index_and_renewed() {
 }
 
 #[tokio::test]
-async fn a_reapplication_is_spread_over_the_time_that_the_rate_needs() {
-    let world = World::new().await;
-    world.due(130);
-    world.run().await;
-    world.write_row("p7", json!({"status": "revoked", "dueAt": null}));
-    let renew = launch(&world.aws, &world.octoeverywhere, "renew", 0).env("MAX_CALLS_PER_SECOND", "2");
-    let renew = renew.start().await.unwrap();
-    let reapply = async |event: Value| renew.call_within(MINUTE, event.to_string()).await.json().unwrap();
-    let nobody = reapply(json!({"reapply": {"tenantId": "nobody"}})).await;
-    assert_eq!(nobody["reapplied"], 0);
-    let report = reapply(json!({"reapply": {}})).await;
-    assert_eq!(
-        (&report["reapplied"], &report["leftAlone"], &report["goOn"]),
-        (&json!(129), &json!(1), &json!(null)),
-        "{report}"
-    );
-    let mut due: Vec<_> = (0..130)
-        .filter_map(|number| world.row(&format!("p{number}")).unwrap()["dueAt"].as_i64())
-        .map(|due| due - world.now())
-        .collect();
-    due.sort_unstable();
-    assert!((-3..=0).contains(&due[0]) && (60..=65).contains(&due[128]), "{due:?}");
-    let again = reapply(json!({"reapply": {"tenantId": "t"}})).await;
-    assert_eq!((&again["reapplied"], &again["dueAlready"]), (&json!(0), &json!(129)));
-}
-
-#[tokio::test]
-async fn a_reapplication_that_runs_out_of_time_says_how_to_go_on() {
-    let world = World::new().await;
-    world.due(250);
-    world.run().await;
-    let (mut event, mut reapplied, mut invocations) = (json!({"reapply": {}}), 0, 0);
-    while !event.is_null() {
-        // Less time than the margin: one page each.
-        let call = world
-            .renew
-            .call_within(Duration::from_secs(15), event.to_string())
-            .await;
-        let report = call.json().unwrap();
-        reapplied += report["reapplied"].as_u64().unwrap();
-        invocations += 1;
-        event = report["goOn"].clone();
-    }
-    assert_eq!((reapplied, invocations), (250, 3));
-}
-
-#[tokio::test]
 async fn without_a_key_to_sign_with_a_run_takes_no_lease() {
     let world = World::new().await;
     world.due(3);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use printbell_harness::fixtures::{KEY, PUBLIC_URL, REGISTRATIONS};
+use printbell_harness::fixtures::{KEY, PUBLIC_URL, REGISTRATIONS, STATE};
 use printbell_harness::http_event;
 use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
 use printbell_harness::stub_aws::{StubAws, item, plain};
@@ -31,13 +31,21 @@ impl World {
         let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
         let start = async |function| launch(&aws, &octoeverywhere, function, 0).start().await.unwrap();
         let (register, renew) = (start("register").await, start("renew").await);
-        Self {
+        let world = Self {
             aws,
             octoeverywhere,
             register,
             renew,
             offset: 0,
-        }
+        };
+        world.note_url(PUBLIC_URL);
+        world
+    }
+
+    /// An earlier run has seen that this is the stack's URL.
+    pub fn note_url(&self, url: &str) {
+        let sweep = item(&json!({"id": "sweep", "revision": 1, "url": url}));
+        self.aws.table(STATE, |table| table.put(sweep));
     }
 
     /// Moves the functions' clocks on.

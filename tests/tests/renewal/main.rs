@@ -8,5 +8,6 @@ mod agreement;
 mod holders;
 mod life;
 mod subscription;
+mod sweep;
 mod trouble;
 mod world;

@@ -81,9 +81,19 @@ impl World {
     async fn clear(&self) {
         self.control.clear_faults().await.unwrap();
         self.control.set_clock(Timestamp::now()).await.unwrap();
-        let topic = self.stack.outputs.topic_arn.as_str();
-        self.set_environment(&[("CLOCK_OFFSET_SECONDS", None), ("TOPIC_ARN", Some(topic))])
-            .await;
+        let outputs = &self.stack.outputs;
+        let environment = [
+            ("CLOCK_OFFSET_SECONDS", None),
+            ("TOPIC_ARN", Some(&*outputs.topic_arn)),
+            ("PUBLIC_URL", Some(&*outputs.api_url)),
+        ];
+        self.set_environment(&environment).await;
+        let calls = [("MAX_CALLS_PER_SECOND", Some("20"))];
+        self.aws.set_environment(self.renew(), &calls).await.unwrap();
+        // No sweep under way, and the stack's URL known: what the last test left may be of a time that is to come.
+        let sweep = json!({"id": {"S": "sweep"}, "revision": {"N": "1"}, "url": {"S": outputs.api_url}});
+        let put = json!({"TableName": outputs.state_table_name, "Item": sweep});
+        self.aws.dynamodb("PutItem", &put).await.unwrap();
     }
 
     /// Sets environment variables of the functions that work on registrations, until the end of the test.

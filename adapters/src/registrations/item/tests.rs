@@ -124,7 +124,7 @@ fn an_update_removes_what_the_row_no_longer_has() {
     .unwrap();
     let update = Update::of(attributes(&row));
     let (_, removed) = update.expression.split_once(" REMOVE ").unwrap();
-    insta::assert_snapshot!(removed, @"#connectionId, #previous, #previousStatus, #oldTokens, #takenFrom, #applied, #dueAt, #dueShard, #nextDueAt, #lease, #refusals, #renewedAt, #setAt, #expiresAt, #lapsedAt, #announcement, #foreignLease, #clearing, #reapplyAt, #createdAt, #lastError");
+    insta::assert_snapshot!(removed, @"#connectionId, #previous, #previousStatus, #oldTokens, #takenFrom, #applied, #dueAt, #dueShard, #nextDueAt, #lease, #refusals, #webhookUrl, #keyVersion, #renewedAt, #setAt, #expiresAt, #lapsedAt, #announcement, #foreignLease, #clearing, #reapplyAt, #createdAt, #lastError");
     let is_of_the_key = |name: &String| name == TENANT_ID || name == PRINTER_REF;
     assert!(!update.names.values().any(is_of_the_key));
 }
@@ -252,6 +252,7 @@ proptest! {
         old_tokens in prop::collection::vec(any_old_token(), 0..4),
         taken in prop::collection::vec(any_taken(), 0..3),
         renewal in any_renewal(),
+        endpoint in prop::option::of(("https://[a-z.]{1,20}", "[0-9a-f-]{1,64}")),
         error in prop::option::of((any_time(), prop::option::of(any::<u16>()), ".{0,20}")),
     ) {
         let (previous, previous_status) = previous.unzip();
@@ -262,6 +263,7 @@ proptest! {
             renewal: Renewal { previous_status, old_tokens: old_tokens.len() as u8, ..renewal },
             old_tokens,
             taken,
+            endpoint: endpoint.map(|(url, key)| Endpoint { url, key: key.as_str().into() }),
             created_at: Some("2026-11-24T10:00:00Z".parse().unwrap()),
             last_error: error.map(|(at, code, message)| LastError { at, code, message }),
         };

@@ -1,6 +1,5 @@
 use std::cell::RefCell;
 
-use jiff::Timestamp;
 use lambda_runtime::Context;
 use printbell_adapters::key_ring::Version;
 use printbell_shared::callback;
@@ -31,7 +30,7 @@ impl KeySource for &Aws {
             return Err(KeysUnavailable::Unreachable("down".into()));
         }
         let versions = [("thekey00", &["AWSCURRENT"][..])];
-        Ok(Listing::new(versions, Timestamp::UNIX_EPOCH).unwrap())
+        Ok(Listing::new(versions).unwrap())
     }
 
     async fn key(&self, _: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {

@@ -13,12 +13,11 @@ use std::cell::RefCell;
 use std::time::SystemTime;
 
 use cases::{Case, VERSIONS, case, key, token};
-use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use printbell_adapters::clock::{Clock, machine_now};
 use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable, Version};
 use printbell_adapters::publisher::{Publisher, Sinks};
-use printbell_shared::callback::key::CallbackKey;
+use printbell_shared::callback::key::{CallbackKey, VersionId};
 use printbell_shared::callback::keys::Listing;
 use printbell_shared::notification::letter::Letter;
 use printbell_shared::notification::letter::body::Body;
@@ -46,10 +45,12 @@ impl Sinks for &Memory {
 
 impl KeySource for &Memory {
     async fn list(&self) -> Result<Listing, KeysUnavailable> {
-        self.read(Listing::new(
-            [(VERSIONS[0], &["AWSCURRENT"][..]), (VERSIONS[1], &["AWSPREVIOUS"])],
-            Timestamp::UNIX_EPOCH,
-        ))
+        let label = VersionId::from(VERSIONS[1]).label();
+        let labels = [["AWSCURRENT".to_owned()], [label]];
+        self.read(Listing::new([
+            (VERSIONS[0], &labels[0][..]),
+            (VERSIONS[1], &labels[1][..]),
+        ]))
         .map(Option::unwrap)
     }
 

@@ -7,6 +7,8 @@ use crate::metadata::Metadata;
 
 const OLD: &str = "11111111-0000-4000-8000-000000000001";
 const NEW: &str = "22222222-0000-4000-8000-000000000002";
+const OLD_LABEL: &str = "printbell-11111111";
+const NEW_LABEL: &str = "printbell-22222222";
 /// Begins like [`NEW`].
 const TWIN: &str = "22222222-0000-4000-8000-000000000003";
 
@@ -31,15 +33,14 @@ fn claim(signed_with: &CallbackKey) -> Claim {
 /// A version and its labels.
 type Labelled<'a> = (&'a str, &'a [&'a str]);
 
-/// A secret of these versions, last changed at second 0.
 fn listing(versions: &[Labelled]) -> Listing {
-    Listing::new(versions.iter().copied(), at(0)).unwrap()
+    Listing::new(versions.iter().copied()).unwrap()
 }
 
 /// What is known of [`NEW`] and [`OLD`], listed at second 1000, when these versions have been read.
 fn known(read: &[&str]) -> CallbackKeys {
     let mut keys = CallbackKeys::default();
-    keys.list(listing(&[(OLD, &["AWSPREVIOUS"]), (NEW, &["AWSCURRENT"])]), at(1000));
+    keys.list(listing(&[(OLD, &[OLD_LABEL]), (NEW, &["AWSCURRENT"])]), at(1000));
     for version in read {
         keys.learn((*version).into(), Some(key(version)));
     }
@@ -48,15 +49,27 @@ fn known(read: &[&str]) -> CallbackKeys {
 
 #[test]
 fn only_versions_that_bear_a_label_of_ours_count() {
-    let table: [(&[Labelled], &[&str]); 5] = [
+    let table: [(&[Labelled], &[&str]); 6] = [
         (&[(NEW, &["AWSCURRENT"])], &[NEW]),
-        (&[(OLD, &["AWSPREVIOUS"]), (NEW, &["AWSCURRENT"])], &[NEW, OLD]),
+        (&[(NEW, &["AWSCURRENT", NEW_LABEL])], &[NEW]),
         (
-            &[(OLD, &["AWSCURRENT", "AWSPENDING"]), (NEW, &["x", "AWSPREVIOUS"])],
+            &[(OLD, &["AWSPREVIOUS", OLD_LABEL]), (NEW, &["AWSCURRENT"])],
+            &[NEW, OLD],
+        ),
+        (
+            &[(OLD, &["AWSCURRENT", "AWSPENDING"]), (NEW, &["x", NEW_LABEL])],
             &[OLD, NEW],
         ),
-        (&[(OLD, &["AWSPENDING"]), (TWIN, &[]), (NEW, &["AWSCURRENT"])], &[NEW]),
-        (&[(OLD, &["awsprevious"]), (NEW, &["AWSCURRENT"])], &[NEW]),
+        // A rotation alone makes no version count, and neither does another's label.
+        (
+            &[
+                (OLD, &["AWSPREVIOUS", "printbell-"]),
+                (TWIN, &[]),
+                (NEW, &["AWSCURRENT", OLD_LABEL]),
+            ],
+            &[NEW],
+        ),
+        (&[(OLD, &["Printbell-11111111"]), (NEW, &["AWSCURRENT"])], &[NEW]),
     ];
     for (versions, expected) in table {
         let mut keys = CallbackKeys::default();
@@ -68,7 +81,7 @@ fn only_versions_that_bear_a_label_of_ours_count() {
             .collect();
         assert_eq!(missing, expected, "{versions:?}");
     }
-    assert_eq!(Listing::new([(OLD, &["AWSPREVIOUS"][..])], at(0)), None);
+    assert_eq!(Listing::new([(OLD, &["AWSPREVIOUS", OLD_LABEL][..])]), None);
 }
 
 #[test]
@@ -124,7 +137,7 @@ fn versions_that_begin_the_same_are_both_tried() {
         None,
         "it may be another that begins like it"
     );
-    keys.list(listing(&[(NEW, &["AWSPREVIOUS"]), (TWIN, &["AWSCURRENT"])]), at(0));
+    keys.list(listing(&[(NEW, &[NEW_LABEL]), (TWIN, &["AWSCURRENT"])]), at(0));
     keys.learn(TWIN.into(), Some(key(TWIN)));
     for version in [NEW, TWIN] {
         let verdict = keys.verify(Some(&claim(&key(version))), at(0));
@@ -137,7 +150,7 @@ fn versions_that_begin_the_same_are_both_tried() {
 #[test]
 fn a_listing_takes_away_what_no_longer_counts() {
     let mut keys = known(&[OLD, NEW]);
-    keys.list(listing(&[(NEW, &["AWSPREVIOUS"]), (TWIN, &["AWSCURRENT"])]), at(2000));
+    keys.list(listing(&[(NEW, &[NEW_LABEL]), (TWIN, &["AWSCURRENT"])]), at(2000));
     assert_eq!(keys.verify(Some(&claim(&key(NEW))), at(2000)), Some(Verdict::Authentic));
     assert_eq!(keys.verify(Some(&claim(&key(OLD))), at(2000)), None, "cut short");
     keys.learn(TWIN.into(), Some(key(TWIN)));
@@ -153,30 +166,19 @@ fn a_version_that_holds_no_key_is_read_all_the_same() {
 }
 
 #[test]
-fn nobody_signs_with_a_key_that_is_settling_unless_it_is_the_only_one() {
-    let signs = |keys: &CallbackKeys, second| {
-        keys.signing_key(at(second))
-            .map(|key| key.version().as_str().to_owned())
-    };
-    let (old, new) = (Some(OLD.to_owned()), Some(NEW.to_owned()));
-    let table: [(&[&str], _, _); 4] = [
-        // versions read → signs with, after 119 and after 120 s
-        (&[OLD, NEW], &old, &new),
-        (&[OLD], &old, &old),
-        (&[NEW], &None, &new),
-        (&[], &None, &None),
-    ];
-    for (read, settling, settled) in table {
-        let keys = known(read);
+fn what_is_known_is_recent_for_nine_minutes_after_the_last_look() {
+    let mut keys = CallbackKeys::default();
+    assert!(!keys.are_recent(at(0)), "nothing is known");
+    keys.warm_up(key(NEW), at(0));
+    keys.learn(OLD.into(), Some(key(OLD)));
+    for (listed, last) in [(None, 539), (Some(300), 839), (Some(1000), 1539)] {
+        if let Some(second) = listed {
+            keys.list(listing(&[(OLD, &[OLD_LABEL]), (NEW, &["AWSCURRENT"])]), at(second));
+        }
         assert_eq!(
-            (&signs(&keys, 119), &signs(&keys, 120)),
-            (settling, settled),
-            "{read:?}"
+            (keys.are_recent(at(last)), keys.are_recent(at(last + 1))),
+            (true, false),
+            "{listed:?}"
         );
     }
-    let mut only = CallbackKeys::default();
-    only.learn(NEW.into(), Some(key(NEW)));
-    assert_eq!(signs(&only, 1000), None, "nobody knows yet that it is the only one");
-    only.list(listing(&[(NEW, &["AWSCURRENT"])]), at(0));
-    assert_eq!(signs(&only, 0), new);
 }

@@ -30,7 +30,7 @@ impl Renewal {
         let Some(existing) = existing else {
             return Self::born(now).wish_anew(now);
         };
-        let mut row = existing.next().wish_anew(now);
+        let mut row = existing.next().with_doubt(now).wish_anew(now);
         row.previous_status = match existing.status {
             Status::Replaced => None,
             status => existing.previous_status.or(Some(status)),
@@ -71,22 +71,17 @@ impl Renewal {
             return Change::Never(status);
         }
         let mut row = self.next();
-        row.due = Some(now);
+        // What was due before stays so: whoever died at it may have called.
+        row.due = Some(self.due.map_or(now, |due| due.min(now)));
         Change::Write(row)
     }
 
-    /// The same wish once more, at `at` the latest. `None`: nothing to write, because it is due by then or isn't to be called.
-    pub fn reapply(&self, now: EpochSeconds, at: EpochSeconds) -> Option<Self> {
-        if matches!(self.status, Status::Revoked | Status::Replaced | Status::Deleting) {
-            return None;
-        }
-        let sooner = |planned: Option<EpochSeconds>| Some(planned.map_or(at, |planned| planned.min(at)));
+    /// The same wish once more, for a sweep: due now, and if somebody is at it, once more after the call that may be under way.
+    pub fn reapply(&self, now: EpochSeconds) -> Self {
         let mut row = self.next();
-        row.due = sooner(self.due);
-        if !self.is_free(now) {
-            row.reapply = sooner(self.reapply);
-        }
-        (row.due != self.due || row.reapply != self.reapply).then_some(row)
+        row.due = Some(self.due.map_or(now, |due| due.min(now)));
+        row.reapply = (!self.is_free(now)).then_some(now);
+        row
     }
 
     /// A row that there wasn't.

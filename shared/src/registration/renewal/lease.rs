@@ -72,20 +72,27 @@ impl Renewal {
         self
     }
 
-    /// The row with a lease. Where another one is over without having been given back, its holder died, and may have set the
-    /// webhook as late as it could.
-    pub(super) fn with_lease(mut self, now: EpochSeconds, until: EpochSeconds) -> Self {
-        if let Some(dead) = self.lease
-            && self.status != Status::Deleting
-            && self.is_due_to_holder(dead.until)
-        {
-            self.set_at = self.set_at.max(Some(dead.until.min(now)));
-        }
-        self.foreign = None;
-        self.lease = Some(Lease {
-            id: self.revision,
+    /// The row with a lease.
+    pub(super) fn with_lease(self, now: EpochSeconds, until: EpochSeconds) -> Self {
+        let mut row = self.with_doubt(now);
+        row.foreign = None;
+        row.lease = Some(Lease {
+            id: row.revision,
             until,
         });
+        row
+    }
+
+    /// The row for somebody who won't hear of the call that is made under the lease on it: one that is over without having been given
+    /// back, whose holder died and may have set the webhook as late as it could, or one whose holder is about to hear that the wish
+    /// has changed.
+    pub(super) fn with_doubt(mut self, now: EpochSeconds) -> Self {
+        if let Some(lease) = self.lease
+            && self.status != Status::Deleting
+            && self.is_due_to_holder(lease.until)
+        {
+            self.set_at = self.set_at.max(Some(lease.until.min(now)));
+        }
         self
     }
 }

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::backoff::honoured;
 use super::{
-    Call, CallKind, Clearing, EpochSeconds, KeyHash, LIFETIME, News, REFUSALS_SPAN, REFUSALS_TO_BELIEVE, Refusals,
-    Renewal, Slot, Status,
+    Call, CallKind, Clearing, EpochSeconds, KeyHash, LIFETIME, MAX_CLOCK_SKEW, News, REFUSALS_SPAN,
+    REFUSALS_TO_BELIEVE, Refusals, Renewal, Slot, Status,
 };
 use crate::registration::service_response::{Fault, ResponseClass};
 
@@ -123,7 +123,8 @@ impl Renewal {
         row.old_tokens = existing.old_tokens;
         row.applied = existing.applied;
         row.renewed_at = existing.renewed_at;
-        row.set_at = existing.set_at;
+        // What others may have set meanwhile is as doubtful as before.
+        row.set_at = self.set_at.max(existing.set_at);
         row.lapsed_at = existing.lapsed_at;
         row.go_back(existing.status, existing.due, now);
         Settlement::Write(row, Effect::Restored)
@@ -143,7 +144,8 @@ impl Renewal {
     /// A success: due at its slot, or at once if there are old tokens whose webhooks are to be deleted.
     fn renewed(&mut self, slot: Slot, call: &Call, old_tokens: u8, now: EpochSeconds) -> Effect {
         let next = slot.next(call.started);
-        let reapply = self.reapply.filter(|at| *at > call.started);
+        // Within the skew nobody can tell which came first.
+        let reapply = self.reapply.filter(|at| *at + MAX_CLOCK_SKEW >= call.started);
         let is_back = self.lapsed_at.take().is_some();
         let is_wanted = matches!(self.status, Status::Pending | Status::Active | Status::Suspended);
         if is_back || is_wanted && self.is_past_expiry(call.started) {

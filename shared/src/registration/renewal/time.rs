@@ -6,7 +6,7 @@ use std::ops::{Add, Sub};
 use jiff::{SignedDuration, Timestamp};
 
 /// A moment, in whole seconds since 1970 (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EpochSeconds(pub i64);
 
 impl EpochSeconds {

@@ -159,7 +159,7 @@ impl World {
                     let token = row.called(call.kind).expect("a token").token.expose();
                     self.calls.push(format!("{:?} {token}", call.kind));
                     let connection = World::name(row.called(call.kind).expect("a token"));
-                    task.answered(call, self.answer(call.kind, connection, &key(whose)));
+                    task.answered(call, None, self.answer(call.kind, connection, &key(whose)));
                 }
                 Step::Publish(_) => task.published(),
                 Step::Write(write) if self.write(&write) => task.stored(),

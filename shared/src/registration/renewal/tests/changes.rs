@@ -110,7 +110,6 @@ fn a_revoked_row_is_deleted_by_a_call_and_renewed_by_nobody_s_wish() {
     let deleting = leased(wanted(revoked.delete(NOW)), NOW);
     assert_eq!(deleting.call(NOW).map(|call| call.kind), Some(CallKind::Delete));
     assert_eq!(revoked.renew_now(NOW), Change::Never(Status::Revoked));
-    assert_eq!(revoked.reapply(NOW, NOW), None);
 }
 
 #[test]
@@ -118,7 +117,6 @@ fn a_replaced_row_is_removed_without_a_call_and_not_renewed() {
     let replaced = active().replaced(NOW);
     assert_eq!(replaced.delete(NOW), Change::Remove);
     assert_eq!(replaced.renew_now(NOW), Change::Never(Status::Replaced));
-    assert_eq!(replaced.reapply(NOW, NOW), None);
 }
 
 #[test]
@@ -144,30 +142,36 @@ fn a_second_delete_only_hurries_the_first() {
 }
 
 #[test]
-fn reapplying_brings_a_renewal_forward_once() {
-    let soon = NOW + HOUR;
-    let row = active().reapply(NOW, soon).unwrap();
-    assert_eq!(row.index(), Some(soon));
-    assert_eq!(row.reapply(NOW, soon), None, "run twice");
-    assert_eq!(row.reapply(NOW, soon + HOUR), None, "run twice, later");
-    assert_eq!(with(Status::Deleting).reapply(NOW, soon), None);
+fn a_sweep_brings_a_renewal_forward() {
+    for status in [Status::Active, Status::Suspended, Status::Revoked] {
+        let row = with(status).reapply(NOW);
+        assert_eq!((row.index(), row.status, row.reapply), (Some(NOW), status, None));
+        assert_eq!(leased(row, NOW).call(NOW).map(|call| call.kind), Some(CallKind::Set));
+    }
+    let due = Renewal {
+        due: Some(NOW + -HOUR),
+        ..active()
+    };
+    assert_eq!(due.reapply(NOW).index(), due.index(), "nothing is put off");
 }
 
 #[test]
-fn reapplying_during_a_call_calls_once_more() {
-    let leased = Renewal {
+fn a_sweep_during_a_call_has_it_made_once_more() {
+    let due = Renewal {
         due: Some(NOW),
         ..active()
-    }
-    .lease(NOW, deadline(NOW))
-    .unwrap();
+    };
+    let leased = due.lease(NOW, deadline(NOW)).unwrap();
     let call = leased.call(NOW).unwrap();
-    let soon = NOW + HOUR;
-    let row = leased.reapply(NOW, soon).unwrap();
-    let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, 0, NOW));
-    assert_eq!((row.index(), row.reapply), (Some(soon), None));
-    let (row, _) = row.answered(ResponseClass::Applied, soon);
-    assert_eq!(row.index(), Some(SLOT.next(soon)));
+    // Within the second in which the call began nobody can tell which came first.
+    for asked in [NOW, NOW + SignedDuration::from_secs(5)] {
+        let row = leased.reapply(asked);
+        assert_eq!(row.lease, leased.lease);
+        let (row, _) = written(row.settle(SLOT, &call, &ResponseClass::Applied, 0, asked));
+        let again = row.call(asked).expect("the lease goes on");
+        let (row, _) = written(row.settle(SLOT, &again, &ResponseClass::Applied, 0, asked));
+        assert_eq!((row.index(), row.reapply), (Some(SLOT.next(asked)), None));
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Life {
             }
             Event::Delete => return changed(row.delete(now), row, now),
             Event::RenewNow => return changed(row.renew_now(now), row, now),
-            Event::Reapply => row.reapply(now, now + HOUR).unwrap_or(row),
+            Event::Reapply if !is_replaced => row.reapply(now),
             Event::Replaced if !is_replaced => {
                 self.foreign = None; // whoever takes the token waits for it
                 row.replaced(now)
@@ -128,7 +128,7 @@ impl Life {
                     row
                 }
             },
-            Event::Replaced | Event::GivenBack(_) | Event::Robbed | Event::Foreign(_) => row,
+            Event::Replaced | Event::GivenBack(_) | Event::Robbed | Event::Foreign(_) | Event::Reapply => row,
         })
     }
 
