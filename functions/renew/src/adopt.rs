@@ -12,7 +12,7 @@ use printbell_shared::id::{InvalidId, RegistrationKey};
 use serde::Serialize;
 
 use crate::event::{RawKey, Records};
-use crate::pace::{Limits, RunPace};
+use crate::pace::{Limits, RunPace, Share};
 use crate::report::Report;
 use crate::row::{RowResult, renew};
 use crate::turn::begin;
@@ -67,9 +67,10 @@ pub(crate) async fn adopt(worker: Arc<Worker>, limits: Limits, records: Records)
     if (1..=AT_ONCE).contains(&adopted.len()) && begin(&worker).await? {
         let pace = Arc::new(RunPace::until_deadline(limits, &worker));
         pace.no_more_rows();
+        let share = Arc::new(Share::all(Arc::clone(&pace)));
         for key in adopted {
             let _under_way = pace.row_begins();
-            report.count(renew(Arc::clone(&worker), Arc::clone(&pace), key, None).await);
+            report.count(renew(Arc::clone(&worker), Arc::clone(&share), key, None).await);
         }
         worker.table.state.end_run().await?;
     }

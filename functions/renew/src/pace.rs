@@ -2,7 +2,7 @@
 //! it is down. And whether its refusals are to be believed ([`doubt`]).
 
 mod doubt;
-mod half;
+mod share;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub(crate) use doubt::ANSWERS_TO_JUDGE;
 use doubt::Doubt;
-pub(crate) use half::HalfPace;
+pub(crate) use share::Share;
 
 /// How many failures of the service in a row end a run.
 const FAILURES_TO_STOP: u32 = 20;

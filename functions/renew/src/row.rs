@@ -12,7 +12,7 @@ use printbell_shared::registration::protocol::{Conclusion, Errand, Work};
 use printbell_shared::registration::renewal::{EpochSeconds, Status};
 use tokio::task::JoinError;
 
-use crate::pace::RunPace;
+use crate::pace::Share;
 
 /// What became of a row.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Drop for RowUnderWay {
 /// now: or one worker would take another one's lease.
 pub(crate) async fn renew(
     worker: Arc<Worker>,
-    pace: Arc<RunPace>,
+    pace: Arc<Share>,
     key: RegistrationKey,
     expiry: Option<EpochSeconds>,
 ) -> RowResult {

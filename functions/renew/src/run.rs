@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Duration;
 
-use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace};
+use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace, Share};
 use crate::report::Report;
 use crate::row::{RowResult, RowsUnderWay, renew};
 use crate::sweep::{SweepError, Sweeping};
@@ -67,6 +67,7 @@ async fn renew_due(
 ) -> Result<Report, Unavailable> {
     let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
     let reader = tokio::spawn(read(worker.table.due(now.into()), sender));
+    let share = Arc::new(Share::all(Arc::clone(pace)));
     let mut report = Report::new(now);
     let mut rows = JoinSet::new();
     let at_once = (limits.in_flight() + AHEAD).max(ANSWERS_TO_JUDGE as usize);
@@ -98,7 +99,7 @@ async fn renew_due(
             continue;
         };
         let under_way = (row, pace.row_begins());
-        let renewal = renew(Arc::clone(worker), Arc::clone(pace), key, expiry);
+        let renewal = renew(Arc::clone(worker), Arc::clone(&share), key, expiry);
         rows.spawn(async move {
             let result = renewal.await;
             drop(under_way);

@@ -28,7 +28,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
-use crate::pace::{ANSWERS_TO_JUDGE, HalfPace, Limits, RunPace};
+use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace, Share};
 use crate::report::Report;
 use crate::row::{RowResult, RowsUnderWay};
 use crate::run::{AHEAD, EndOfRows};
@@ -149,7 +149,7 @@ impl Sweeping {
         under_way: RowsUnderWay,
         rows: &mut JoinSet<RowPass>,
     ) -> Result<(), SweepError> {
-        let pace = Arc::new(HalfPace::of(Arc::clone(run), limits));
+        let pace = Arc::new(Share::half(Arc::clone(run), limits));
         let at_once = (limits.in_flight().div_ceil(2) + AHEAD / 2).max(ANSWERS_TO_JUDGE as usize);
         let Some(renovation) = self.renovation() else {
             return Ok(());
@@ -389,7 +389,7 @@ struct Pass {
     page: u64,
     worker: Arc<Worker>,
     run: Arc<RunPace>,
-    pace: Arc<HalfPace>,
+    pace: Arc<Share>,
     renovation: Arc<Renovation>,
     retiring: Arc<BTreeSet<VersionId>>,
 }

@@ -1,4 +1,4 @@
-//! Half of a run's calls: what a sweep may take, so that the regular work has the other half.
+//! Which part of a run's calls its regular work may take, and which a sweep: at most half, so that the other half is left.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,34 +10,48 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Limits, RunPace};
 
-/// At most half of the calls of a run, in flight and in a second; what is learned is the run's.
-pub(crate) struct HalfPace {
+/// A share of a run's calls; what is learned from them is the run's. One type for both, since all that works on a row is compiled
+/// once for each.
+pub(crate) struct Share {
     run: Arc<RunPace>,
+    half: Option<Half>,
+}
+
+/// At most half of the calls, in flight and in a second.
+struct Half {
     interval: Duration,
     /// When the next call may begin.
     next: Mutex<Instant>,
     in_flight: Arc<Semaphore>,
 }
 
-impl HalfPace {
+impl Share {
+    /// Whatever `run` may do.
+    pub(crate) fn all(run: Arc<RunPace>) -> Self {
+        Self { run, half: None }
+    }
+
     /// Half of what `run` may do.
-    pub(crate) fn of(run: Arc<RunPace>, limits: Limits) -> Self {
-        Self {
-            run,
+    pub(crate) fn half(run: Arc<RunPace>, limits: Limits) -> Self {
+        let half = Half {
             interval: Duration::from_secs(2) / limits.per_second.get(),
             next: Mutex::new(Instant::now()),
             in_flight: Arc::new(Semaphore::new(limits.in_flight().div_ceil(2))),
-        }
+        };
+        Self { run, half: Some(half) }
     }
 }
 
-impl Pace for HalfPace {
+impl Pace for Share {
     async fn turn(&self) -> Option<Permit> {
-        let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
+        let Some(half) = &self.half else {
+            return self.run.turn().await;
+        };
+        let permit = Arc::clone(&half.in_flight).acquire_owned().await.ok()?;
         let at = {
-            let next = &mut *self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = &mut *half.next.lock().unwrap_or_else(PoisonError::into_inner);
             let at = (*next).max(Instant::now());
-            *next = at + self.interval;
+            *next = at + half.interval;
             at
         };
         // The run may be over by then, and tells so at once.
@@ -86,8 +100,9 @@ mod tests {
         };
         let begin = Instant::now();
         let run = Arc::new(RunPace::new(limits, begin + Duration::from_secs(10)));
-        let half = HalfPace::of(Arc::clone(&run), limits);
-        let (swept, renewed) = tokio::join!(turns(&half), turns(&*run));
+        let half = Share::half(Arc::clone(&run), limits);
+        let all = Share::all(Arc::clone(&run));
+        let (swept, renewed) = tokio::join!(turns(&half), turns(&all));
         assert!(
             (95..=101).contains(&swept) && (95..=105).contains(&renewed),
             "{swept} {renewed}"
