@@ -6,8 +6,8 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-/// The most that a function's binary may weigh when it is zipped, in bytes.
-pub const MAX_ZIPPED: u64 = 3_500_000;
+/// The most that a function's binary may weigh when it is zipped, in bytes. Renew is the heaviest: it sweeps, and it retires keys.
+pub const MAX_ZIPPED: u64 = 3_750_000;
 
 /// What a zip archive makes of a file, in bytes; its own frame is some hundred more.
 ///
