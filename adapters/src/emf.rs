@@ -13,6 +13,8 @@ pub enum Unit {
     Count,
     /// Seconds.
     Seconds,
+    /// Hundredths.
+    Percent,
 }
 
 /// The line of these metrics of `function`, with their figures and what else is worth knowing beside them.
@@ -26,6 +28,7 @@ pub fn line<'a>(
         let unit = match unit {
             Unit::Count => "Count",
             Unit::Seconds => "Seconds",
+            Unit::Percent => "Percent",
         };
         json!({"Name": name, "Unit": unit})
     };

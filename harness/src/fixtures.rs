@@ -14,6 +14,8 @@ pub const REGION: &str = "eu-central-1";
 pub const ACCOUNT: &str = "000000000000";
 /// The host of its HTTP API.
 pub const API_HOST: &str = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com";
+/// The host of its function URL, where the parameter `CallbackDoor` opens one.
+pub const FUNCTION_URL_HOST: &str = "a1b2c3d4e5f6g7h8i9j0a1b2c3d4e5f6.lambda-url.eu-central-1.on.aws";
 /// Its topic's ARN.
 pub const TOPIC: &str = "arn:aws:sns:eu-central-1:000000000000:Topic";
 /// Its fallback queue's URL.

@@ -1,17 +1,64 @@
-//! Events as API Gateway sends them (HTTP API, payload format 2.0).
+//! Events as API Gateway's HTTP APIs and Lambda's function URLs send them (payload format 2.0).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::fixtures::{ACCOUNT, API_HOST};
+use crate::fixtures::{ACCOUNT, API_HOST, FUNCTION_URL_HOST};
 
 /// The callback's route.
 pub const CALLBACK_ROUTE: &str = "POST /octoeverywhere/webhook";
 
-/// A callback as it comes from OctoEverywhere; `query` is the raw query string.
+/// The callback's path.
+pub const CALLBACK_PATH: &str = "/octoeverywhere/webhook";
+
+/// Where a callback can come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The HTTP API, by its route.
+    HttpApi,
+    /// The function URL, which has no routes.
+    FunctionUrl,
+}
+
+impl Door {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::HttpApi, Self::FunctionUrl];
+
+    /// A callback as it comes from OctoEverywhere by this door; `query` is the raw query string.
+    pub fn callback(self, query: &str, body: &str) -> Value {
+        match self {
+            Self::HttpApi => callback(query, body),
+            Self::FunctionUrl => function_url("POST", CALLBACK_PATH, query, Some(body)),
+        }
+    }
+}
+
+/// A callback as it comes from OctoEverywhere by the HTTP API; `query` is the raw query string.
 pub fn callback(query: &str, body: &str) -> Value {
-    request(CALLBACK_ROUTE, "/octoeverywhere/webhook", query, Some(body))
+    request(CALLBACK_ROUTE, CALLBACK_PATH, query, Some(body))
+}
+
+/// Any request at the function URL (Lambda Developer Guide, "Invoking Lambda function URLs"): its route key is always
+/// `$default`, nobody is known to have sent it, and there are no path parameters.
+pub fn function_url(method: &str, path: &str, query: &str, body: Option<&str>) -> Value {
+    let mut event = request(&format!("{method} {path}"), path, query, body);
+    event["routeKey"] = "$default".into();
+    event["headers"]["host"] = FUNCTION_URL_HOST.into();
+    let id = FUNCTION_URL_HOST.split('.').next().unwrap_or_default();
+    let context = &mut event["requestContext"];
+    context["routeKey"] = "$default".into();
+    context["accountId"] = "anonymous".into();
+    context["apiId"] = id.into();
+    context["domainPrefix"] = id.into();
+    context["domainName"] = FUNCTION_URL_HOST.into();
+    context["http"]["method"] = method.into();
+    if let Some(members) = event.as_object_mut() {
+        members.remove("pathParameters");
+        // Of a map, which hides what is there twice: nobody should read it.
+        members.insert("queryStringParameters".into(), json!({"callbackToken": "of the map"}));
+    }
+    event
 }
 
 /// A request on `route` (such as `PUT /registrations/{tenantId}/{printerRef}`), sent to `path`.

@@ -44,12 +44,20 @@ pub struct Stack {
 #[allow(missing_docs, reason = "template.yaml describes its outputs")]
 pub struct Outputs {
     pub api_url: String,
+    pub callback_url: String,
     pub topic_arn: String,
     pub table_name: String,
     pub state_table_name: String,
     pub fallback_queue_url: String,
+    pub fallback_queue_arn: String,
     pub dead_letter_queue_url: String,
+    pub dead_letter_queue_arn: String,
     pub callback_secret_arn: String,
+    pub key_arn: String,
+    pub webhook_function_name: String,
+    pub renew_function_name: String,
+    pub register_function_name: String,
+    pub redrive_function_name: String,
 }
 
 impl Stack {
@@ -89,16 +97,16 @@ impl Stack {
 
     /// A client for the stack's API.
     pub fn api(&self) -> Api {
+        self.at(&self.outputs.api_url)
+    }
+
+    /// A client for another address of the stack's, such as its function URL.
+    pub fn at(&self, url: &str) -> Api {
         Api {
             http: aws::http_client(),
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
-            host: self
-                .outputs
-                .api_url
-                .trim_start_matches("https://")
-                .trim_end_matches('/')
-                .to_owned(),
+            host: url.trim_start_matches("https://").trim_end_matches('/').to_owned(),
             backend: self.backend.clone(),
         }
     }
@@ -130,6 +138,19 @@ impl Stack {
         Ok(labels)
     }
 
+    /// The URL of the function `webhook` itself, as Lambda tells it: `https://{id}.lambda-url.{region}.on.aws/`.
+    ///
+    /// # Errors
+    /// When Lambda can't be asked, or there is none.
+    pub async fn function_url(&self) -> Result<String> {
+        let path = format!("/2021-10-31/functions/{}/url", self.function("webhook")?);
+        let config = self.aws().lambda(Method::GET, &path, &Value::Null).await?.json()?;
+        let url = config["FunctionUrl"]
+            .as_str()
+            .context("a function URL without its URL")?;
+        Ok(url.to_owned())
+    }
+
     /// What Lambda calls a function, by the name of its Cargo package.
     ///
     /// # Errors
@@ -142,7 +163,7 @@ impl Stack {
     }
 }
 
-/// Calls the stack's API by its own host name at the emulator's address.
+/// Calls the stack's API, or another door of it, by its own host name at the emulator's address.
 #[derive(Clone, Debug)]
 pub struct Api {
     http: reqwest::Client,

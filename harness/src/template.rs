@@ -3,6 +3,7 @@
 //! A function or a variable that is added to the template is built, deployed, weighed and launched without another edit. A
 //! variable whose value is of a new *kind* (`!GetAtt` of a state machine, say) wants a line in `template/value.rs`.
 
+mod alarm;
 mod node;
 mod table;
 mod value;
@@ -14,6 +15,7 @@ use anyhow::{Context, Result};
 
 use crate::stub_aws::TableSchema;
 use crate::workspace;
+pub use alarm::{Alarm, Comparison, LogFilter, Metric, MissingData};
 use node::Node;
 use table::table_schema;
 
@@ -58,7 +60,7 @@ impl Template {
         })
     }
 
-    /// The same, deployed with these parameters; the others have their defaults.
+    /// The same, deployed with these parameters, or in another `AWS::Region`; the others have their defaults.
     ///
     /// # Errors
     /// When it has no parameter of such a name.
@@ -96,6 +98,79 @@ impl Template {
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         let parameters = self.root.get("Parameters").map_or(&[][..], Node::pairs);
         parameters.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a resource is made with these parameters.
+    ///
+    /// # Errors
+    /// When the template has none of this name, or its condition can't be told.
+    pub fn exists(&self, logical_id: &str) -> Result<bool> {
+        let resource = self.root.at(&["Resources", logical_id])?;
+        match resource.get("Condition") {
+            Some(condition) => self.holds(self.root.at(&["Conditions", condition.text()?])?),
+            None => Ok(true),
+        }
+    }
+
+    /// The logical ids of the resources that are made with these parameters.
+    ///
+    /// # Errors
+    /// When a condition can't be told.
+    pub fn resource_ids(&self) -> Result<Vec<&str>> {
+        let mut ids = Vec::new();
+        for (id, _) in self.root.at(&["Resources"])?.pairs() {
+            if self.exists(id)? {
+                ids.push(id.as_str());
+            }
+        }
+        Ok(ids)
+    }
+
+    /// What a property of a resource comes to.
+    ///
+    /// # Errors
+    /// When there is none at the end of the path, or its value can't be told.
+    pub fn property(&self, logical_id: &str, path: &[&str]) -> Result<String> {
+        let properties = self.root.at(&["Resources", logical_id, "Properties"])?;
+        self.value(properties.at(path)?)
+    }
+
+    /// The names of its outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = &str> {
+        let outputs = self.root.get("Outputs").map_or(&[][..], Node::pairs);
+        outputs.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What an output comes to.
+    ///
+    /// # Errors
+    /// When there is none of this name, or its value can't be told.
+    pub fn output(&self, name: &str) -> Result<String> {
+        self.value(self.root.at(&["Outputs", name, "Value"])?)
+    }
+
+    /// Why CloudFormation would refuse these parameters: the descriptions of the assertions of `Rules` that don't hold.
+    ///
+    /// # Errors
+    /// When an assertion can't be told.
+    pub fn refusals(&self) -> Result<Vec<&str>> {
+        let mut refusals = Vec::new();
+        for (_, rule) in self.root.at(&["Rules"])?.pairs() {
+            if !self.holds(rule.at(&["RuleCondition"])?)? {
+                continue;
+            }
+            for assertion in rule.at(&["Assertions"])?.items() {
+                if !self.holds(assertion.at(&["Assert"])?)? {
+                    refusals.push(assertion.at(&["AssertDescription"])?.text()?);
+                }
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// Whether it has a resource of this logical id.
+    pub fn has_resource(&self, logical_id: &str) -> bool {
+        self.root.at(&["Resources", logical_id]).is_ok()
     }
 
     /// The routes of its API, such as `GET /registrations`.
@@ -217,6 +292,33 @@ Resources:
         );
         check(changed("\"32\"", "!GetAtt Api.Arn"), "!GetAtt Arn of an AWS::Api");
         check(changed("\"32\"", "!Cidr [a, b]"), "!Cidr");
+        check(changed("\"32\"", "!Select [3, !Split [/, a/b]]"), "has no item 3");
+    }
+
+    #[test]
+    fn what_is_made_and_what_is_refused_goes_by_the_parameters() {
+        let stack = format!(
+            "{STACK}  Bell: {{Type: AWS::SNS::Topic, Condition: HasUrl, Properties: {{Name: !Select [1, !Split [/, a/b]]}}}}\n\
+             Rules:\n  Here:\n    RuleCondition: !Not [!Equals [!Ref Url, \"\"]]\n    Assertions:\n    \
+             - {{Assert: !Contains [[eu-central-1, eu-west-1], !Ref AWS::Region], AssertDescription: Not here.}}\n\
+             Outputs:\n  Whole: {{Value: !Sub [\"${{A}}-${{Url}}\", {{A: !Ref AWS::Region}}]}}\n"
+        );
+        let check = |parameters: &[(&str, &str)], exists: bool, refusals: &[&str], output: &str| {
+            let template = Template::parse(&stack).unwrap().with(parameters).unwrap();
+            assert_eq!(template.exists("Bell").unwrap(), exists);
+            assert_eq!(template.resource_ids().unwrap().contains(&"Bell"), exists);
+            assert_eq!(template.refusals().unwrap(), refusals);
+            assert_eq!(template.output("Whole").unwrap(), output);
+            assert_eq!(template.property("Bell", &["Name"]).unwrap(), "b");
+        };
+        check(&[], false, &[], "eu-central-1-");
+        check(&[("Url", "x")], true, &[], "eu-central-1-x");
+        check(
+            &[("Url", "x"), ("AWS::Region", "us-east-1")],
+            true,
+            &["Not here."],
+            "us-east-1-x",
+        );
     }
 
     #[test]

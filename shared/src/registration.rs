@@ -13,11 +13,13 @@
 //! | what its holder does next | [`protocol`] |
 //! | what its webhook calls, and which are to be set again when that changes | [`endpoint`], [`sweep`] |
 //! | what the topic is told of it | [`lifecycle`] |
+//! | what no single run can see | [`health`] |
 
 pub mod app_connection;
 pub mod claim;
 pub mod completion_url;
 pub mod endpoint;
+pub mod health;
 pub mod holding;
 pub mod lifecycle;
 pub mod protocol;

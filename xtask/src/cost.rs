@@ -92,13 +92,32 @@ const CYCLES: [u8; 4] = [7, 30, 60, 120];
 /// The schedule's default.
 const RUNS_A_MONTH: f64 = MONTH_DAYS * 24.0 * 4.0;
 
+/// Where callbacks come in: the stack's `CallbackDoor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    HttpApi,
+    FunctionUrl,
+}
+
 /// A notification's share of everything that is paid by use.
-fn of_notifications(count: f64, arguments: &Arguments) -> Vec<Line> {
+fn of_notifications(count: f64, door: Door, arguments: &Arguments) -> Vec<Line> {
+    let mut lines = match door {
+        Door::HttpApi => vec![
+            Line::new("HTTP API", count, "requests", HTTP_API_REQUEST, Source::ApiGateway),
+            Line::new("access log", count * ACCESS_LOG_GB, "GB", LOG_GB, Source::CloudWatch),
+        ],
+        // A function URL is paid with the invocation (AWS Lambda pricing).
+        Door::FunctionUrl => Vec::new(),
+    };
+    lines.extend(behind_the_door(count, arguments));
+    lines
+}
+
+/// What a notification costs behind either door.
+fn behind_the_door(count: f64, arguments: &Arguments) -> Vec<Line> {
     let gb_seconds = count * MEMORY_GB * arguments.billed_ms / 1e3;
     let starts = count / arguments.notifications_per_start;
     vec![
-        Line::new("HTTP API", count, "requests", HTTP_API_REQUEST, Source::ApiGateway),
-        Line::new("access log", count * ACCESS_LOG_GB, "GB", LOG_GB, Source::CloudWatch),
         Line::new(
             "webhook, invocations",
             count,
@@ -136,6 +155,23 @@ fn of_notifications(count: f64, arguments: &Arguments) -> Vec<Line> {
             Source::DataTransfer,
         ),
     ]
+}
+
+/// Both doors beside each other: what a million notifications cost, and what each lacks (`real-aws.md`, "Limits and doors"; Lambda
+/// Developer Guide, "Creating and managing Lambda function URLs").
+fn doors(arguments: &Arguments) -> String {
+    let cost = |door| usd(total(&of_notifications(MILLION, door, arguments)));
+    format!(
+        "| `CallbackDoor` | a million notifications | what it lacks |\n|---|--:|---|\n\
+         | `HttpApi` | {} | a firewall (WAF), as the other door does |\n\
+         | `FunctionUrl` | {} | a domain of one's own, a throttle (only the account's concurrency ends a flood), an access log; and \
+         eleven regions have none: ap-east-2, ap-south-2, ap-southeast-4 to -7, ca-west-1, eu-central-2, eu-south-2, il-central-1, \
+         me-central-1 |\n\n\
+         Every request at either door is an invocation that is paid, but for those that the HTTP API answers itself: other paths and \
+         methods, and what is over `CallbackRateLimit`. `HttpApiAndFunctionUrl` costs what the door costs that a callback comes by.\n",
+        cost(Door::HttpApi),
+        cost(Door::FunctionUrl),
+    )
 }
 
 /// What it costs to register once: the first PUT.
@@ -260,11 +296,25 @@ fn cycles() -> String {
     text
 }
 
+/// The template's alarms, of one metric each.
+const ALARMS: f64 = 19.0;
+/// How many of them are free in an account.
+const FREE_ALARMS: f64 = 10.0;
+/// An alarm over one metric, a month.
+const ALARM: f64 = 0.10;
+
 /// What is there while nothing happens, a month.
 fn idle() -> Vec<Line> {
     vec![
         Line::new("encryption key", 1.0, "key", 1.00, Source::Kms),
         Line::new("callback secret", 1.0, "secret", 0.40, Source::SecretsManager),
+        Line::new(
+            "alarms, past the ten that are free",
+            ALARMS - FREE_ALARMS,
+            "alarms",
+            ALARM,
+            Source::CloudWatch,
+        ),
         Line::new(
             "schedule",
             RUNS_A_MONTH,
@@ -323,13 +373,7 @@ fn idle_within_free_tiers() -> Vec<Line> {
             SQS_REQUEST,
             Source::Sqs,
         ),
-        Line::new(
-            "alarms, where there are any (10 are free)",
-            10.0,
-            "alarms",
-            0.10,
-            Source::CloudWatch,
-        ),
+        Line::new("the ten alarms", FREE_ALARMS, "alarms", ALARM, Source::CloudWatch),
     ]
 }
 
@@ -359,13 +403,15 @@ impl Fleet {
             prints_per_day,
             ..
         } = self.arguments;
-        let million = of_notifications(MILLION, &self.arguments);
+        let million = |door| of_notifications(MILLION, door, &self.arguments);
         let year = of_registrations(MILLION, 1.0, self.arguments.cycle_days);
         let cycle_days = self.arguments.cycle_days;
         let mut text = format!(
             "Prices of {PRICES_OF}, US East (N. Virginia), first tier, no free tier used.\n\n\
-             {}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n{}\n",
-            table("A million notifications", &million),
+             {}\n{}\n### What each door costs, and lacks\n\n{}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n{}\n",
+            table("A million notifications", &million(Door::HttpApi)),
+            table("A million notifications by a function URL", &million(Door::FunctionUrl)),
+            doors(&self.arguments),
             table("A million first registrations", &of_puts(MILLION)),
             table(
                 &format!("A million registrations, renewed every {cycle_days} days, for a year"),
@@ -392,7 +438,8 @@ impl Fleet {
 
     /// Printbell's bill beside those of the alternatives.
     fn comparison(&self) -> String {
-        let of_notifications = total(&of_notifications(self.notifications, &self.arguments));
+        let by = |door| total(&of_notifications(self.notifications, door, &self.arguments));
+        let of_notifications = by(Door::HttpApi);
         let Arguments {
             printers, cycle_days, ..
         } = self.arguments;
@@ -401,12 +448,14 @@ impl Fleet {
         format!(
             "| | a month | what it leaves to you |\n|---|--:|---|\n\
              | **Printbell** | **{}** | nothing; {} are for notifications, {} for registrations, {} for being there, and {} \
-             come on top where the free tiers are used up |\n{}",
+             come on top where the free tiers are used up |\n\
+             | Printbell, `CallbackDoor=FunctionUrl` | {} | the same, without a domain, a throttle or an access log |\n{}",
             usd(of_notifications + of_registrations + idle),
             usd(of_notifications),
             usd(of_registrations),
             usd(idle),
             usd(total(&idle_within_free_tiers())),
+            usd(by(Door::FunctionUrl) + of_registrations + idle),
             alternatives::rows(self.notifications),
         )
     }
@@ -415,6 +464,7 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use printbell_harness::template::Template;
 
     use super::*;
 
@@ -436,9 +486,20 @@ mod tests {
     }
 
     #[test]
-    fn idle_is_the_key_and_the_secret() {
+    fn a_function_url_saves_the_http_api_and_its_log_and_nothing_else() {
+        let of_door = |door| total(&of_notifications(MILLION, door, &defaults()));
+        let saved = of_door(Door::HttpApi) - of_door(Door::FunctionUrl);
+        assert!((saved - 1.15).abs() < 1e-9, "{saved}");
+        assert!(of_door(Door::FunctionUrl) < of_door(Door::HttpApi) / 2.0);
+    }
+
+    #[test]
+    fn idle_is_the_key_the_secret_and_the_alarms() {
+        let alarms = Template::read().unwrap().alarms().unwrap().len();
+        assert_eq!(u32::try_from(alarms).map(f64::from), Ok(ALARMS));
         let idle = total(&idle());
-        assert!((1.40..1.45).contains(&idle), "{idle}");
+        let expected = 1.40 + (ALARMS - FREE_ALARMS) * ALARM;
+        assert!((expected..expected + 0.05).contains(&idle) && idle < 3.0, "{idle}");
     }
 
     #[test]

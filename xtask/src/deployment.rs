@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// The stack's name, as in `samconfig.toml`.
 const NAME: &str = "printbell";
 
-/// Gives the alarms somebody to tell, so that they are deployed too. The emulator sends no mail.
+/// Gives the alarms somebody to tell. The emulator sends no mail.
 const ALARM_EMAIL: &str = "operator@example.com";
 
 /// Deploys what was built, against the OctoEverywhere at `simulator`, with renew run by `schedule`.
@@ -55,6 +55,8 @@ pub async fn deploy(
             format!("RenewSchedule=\"{schedule}\""),
             format!("Architecture={}", artifacts::architecture()?),
             format!("AlarmEmail={ALARM_EMAIL}"),
+            // Both doors answer, and callback URLs are those of the default.
+            "CallbackDoor=HttpApiAndFunctionUrl".to_owned(),
         ])
         .env("AWS_ENDPOINT_URL", &emulator.endpoint)
         .env("AWS_ACCESS_KEY_ID", &owner.access_key_id)

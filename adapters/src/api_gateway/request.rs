@@ -16,18 +16,37 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The route key of a request that no route was found for: every request of a function URL, and of `cargo lambda`.
+/// The route key of a door that has no routes.
 const DEFAULT_ROUTE: &str = "$default";
 
-/// What is used of the event.
+/// What the door says of a request's route (`routeKey`).
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub enum RouteKey {
+    /// One of API Gateway's, such as `GET /registrations/{tenantId}`: the request has its method and a path of its form.
+    Route(String),
+    /// `$default`: the door has no routes and lets every request through, as function URLs and `cargo lambda` do.
+    Default,
+    /// Nothing: the event is from no door, somebody made it by hand.
+    #[default]
+    Absent,
+}
+
+/// What a request is for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct HttpRequest {
+pub struct RequestLine {
     /// The method; empty where the event doesn't say.
     pub method: String,
     /// The path, decoded, as API Gateway hands it over.
     pub path: String,
-    /// The route that API Gateway chose, such as `GET /registrations/{tenantId}`; `None`: it chose none.
-    pub route: Option<String>,
+    /// The route that it took.
+    pub route: RouteKey,
+}
+
+/// What is used of the event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// What it is for.
+    pub line: RequestLine,
     /// The parameters in its path, decoded once, by name.
     pub path_parameters: Vec<(String, String)>,
     /// The names of its headers, in lower case.
@@ -42,27 +61,50 @@ pub struct HttpRequest {
     pub arrived: Option<Timestamp>,
 }
 
-impl HttpRequest {
-    /// Reads an event, whatever it holds.
-    pub fn read(event: &RawValue) -> Self {
-        let Ok(event) = Members::read(event.get()) else {
+/// An event that was cut into its members, and of which nothing else was read yet.
+#[derive(Debug, Default)]
+pub struct HttpEvent<'a> {
+    members: Members<'a>,
+    context: Members<'a>,
+}
+
+impl<'a> HttpEvent<'a> {
+    /// Cuts an event, whatever it holds.
+    pub fn read(event: &'a RawValue) -> Self {
+        let Ok(members) = Members::read(event.get()) else {
             return Self::default();
         };
-        let text = |json: Option<&str>| json.and_then(json::string).map(|text| text.into_owned());
-        let context = event.object("requestContext").unwrap_or_default();
-        let http = context.object("http").unwrap_or_default();
-        let parameters = event.object("pathParameters").unwrap_or_default();
-        let headers = event.object("headers").unwrap_or_default();
+        let context = members.object("requestContext").unwrap_or_default();
+        Self { members, context }
+    }
+
+    /// What the request is for. Neither query nor body is looked at.
+    pub fn line(&self) -> RequestLine {
+        let http = self.context.object("http").unwrap_or_default();
+        RequestLine {
+            method: text(http.get("method")).unwrap_or_default(),
+            path: text(self.members.get("rawPath")).unwrap_or_default(),
+            route: match text(self.members.get("routeKey")) {
+                Some(route) if route == DEFAULT_ROUTE => RouteKey::Default,
+                Some(route) => RouteKey::Route(route),
+                None => RouteKey::Absent,
+            },
+        }
+    }
+
+    /// The whole request.
+    pub fn request(&self) -> HttpRequest {
+        let Self { members, context } = self;
+        let parameters = members.object("pathParameters").unwrap_or_default();
+        let headers = members.object("headers").unwrap_or_default();
         let header_name = |(name, _): &(&str, &str)| json::name(name).map(|name| name.to_ascii_lowercase());
         let parameter = |(name, value): &(&str, &str)| Some((json::name(name)?.into_owned(), text(Some(value))?));
-        Self {
-            method: text(http.get("method")).unwrap_or_default(),
-            path: text(event.get("rawPath")).unwrap_or_default(),
-            route: text(event.get("routeKey")).filter(|route| route != DEFAULT_ROUTE),
+        HttpRequest {
+            line: self.line(),
             path_parameters: parameters.0.iter().filter_map(parameter).collect(),
             header_names: headers.0.iter().filter_map(header_name).collect(),
-            query: event.get("rawQueryString").and_then(json::bytes).unwrap_or_default(),
-            body: body(event.get("body"), event.get("isBase64Encoded")),
+            query: members.get("rawQueryString").and_then(json::bytes).unwrap_or_default(),
+            body: body(members.get("body"), members.get("isBase64Encoded")),
             id: context
                 .get("requestId")
                 .and_then(json::scalar)
@@ -71,6 +113,17 @@ impl HttpRequest {
             arrived: context.get("timeEpoch").and_then(json::whole_number).and_then(moment),
         }
     }
+}
+
+impl HttpRequest {
+    /// Reads an event, whatever it holds.
+    pub fn read(event: &RawValue) -> Self {
+        HttpEvent::read(event).request()
+    }
+}
+
+fn text(json: Option<&str>) -> Option<String> {
+    json.and_then(json::string).map(|text| text.into_owned())
 }
 
 /// A body is a string. One that isn't was put there by hand, and is taken as it is written.
@@ -192,7 +245,7 @@ mod tests {
             read(&format!("{{{}}}", members.join(",")))
         };
         let whole = event("", "");
-        assert_eq!((whole.body.as_slice(), whole.method.as_str()), (&b"{}"[..], "GET"));
+        assert_eq!((whole.body.as_slice(), whole.line.method.as_str()), (&b"{}"[..], "GET"));
         assert_eq!(whole.header_names, ["host"]);
         let odd_values = [
             "null",
@@ -210,12 +263,13 @@ mod tests {
             for json in odd_values {
                 let request = event(odd, json);
                 let is_equal = [
-                    odd == "routeKey" || request.route == whole.route,
-                    odd == "rawPath" || request.path == whole.path,
+                    odd == "routeKey" || request.line.route == whole.line.route,
+                    odd == "rawPath" || request.line.path == whole.line.path,
                     odd == "rawQueryString" || request.query == whole.query,
                     odd == "headers" || request.header_names == whole.header_names,
                     odd == "pathParameters" || request.path_parameters == whole.path_parameters,
-                    odd == "requestContext" || (&request.method, request.arrived) == (&whole.method, whole.arrived),
+                    odd == "requestContext"
+                        || (&request.line.method, request.arrived) == (&whole.line.method, whole.arrived),
                     matches!(odd, "body" | "isBase64Encoded") || request.body == whole.body,
                 ];
                 assert_eq!(is_equal, [true; 7], "{odd}: {json}");
@@ -229,7 +283,7 @@ mod tests {
         ] {
             let request = read(&format!(r#"{{"requestContext":{context},"body":"x"}}"#));
             assert_eq!(
-                (request.method.as_str(), request.arrived, request.body.as_slice()),
+                (request.line.method.as_str(), request.arrived, request.body.as_slice()),
                 ("", None, &b"x"[..])
             );
         }
@@ -244,12 +298,38 @@ mod tests {
             r#"{"routeKey":"GET /registrations/{tenantId}","rawPath":"/v1/registrations/a%",
                 "pathParameters":{"tenantId":"a%","n":7},"requestContext":{"http":{"method":"GET"}}}"#,
         );
-        assert_eq!(request.route.as_deref(), Some("GET /registrations/{tenantId}"));
+        assert_eq!(
+            request.line.route,
+            RouteKey::Route("GET /registrations/{tenantId}".to_owned())
+        );
         assert_eq!(request.path_parameters, [("tenantId".to_owned(), "a%".to_owned())]);
         assert_eq!(
-            (request.method.as_str(), request.path.as_str()),
+            (request.line.method.as_str(), request.line.path.as_str()),
             ("GET", "/v1/registrations/a%")
         );
-        assert_eq!(read(r#"{"routeKey":"$default"}"#).route, None);
+    }
+
+    #[test]
+    fn a_door_without_routes_says_so() {
+        let route = |event: &str| read(event).line.route;
+        for default in [r#""$default""#, r#""\u0024default""#] {
+            assert_eq!(
+                route(&format!(r#"{{"routeKey":{default}}}"#)),
+                RouteKey::Default,
+                "{default}"
+            );
+        }
+        for absent in [
+            "{}",
+            r#"{"routeKey":null}"#,
+            r#"{"routeKey":["$default"]}"#,
+            r#"{"routeKey":"\ud800"}"#,
+        ] {
+            assert_eq!(route(absent), RouteKey::Absent, "{absent}");
+        }
+        for other in ["", "$Default", "$default ", "POST /octoeverywhere/webhook"] {
+            let event = serde_json::json!({"routeKey": other}).to_string();
+            assert_eq!(route(&event), RouteKey::Route(other.to_owned()), "{other}");
+        }
     }
 }

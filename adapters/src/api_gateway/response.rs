@@ -22,6 +22,8 @@ struct Headers {
     content_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow: Option<&'static str>,
 }
 
 impl HttpResponse {
@@ -53,12 +55,19 @@ impl HttpResponse {
         self
     }
 
+    /// The same, and this is how one may ask: what a `405` has to say (RFC 9110, 15.5.6).
+    #[must_use]
+    pub fn allow(mut self, methods: &'static str) -> Self {
+        self.headers.allow = Some(methods);
+        self
+    }
+
     fn new(status_code: u16, content_type: Option<&'static str>, body: String) -> Self {
         Self {
             status_code,
             headers: Headers {
                 content_type,
-                cache_control: None,
+                ..Headers::default()
             },
             body,
             is_base64_encoded: false,

@@ -31,13 +31,8 @@ pub struct Due {
 struct Shard {
     number: u32,
     /// In the order of `dueAt`.
-    read: VecDeque<Entry>,
+    read: VecDeque<DueRow>,
     rest: Rest,
-}
-
-struct Entry {
-    due: EpochSeconds,
-    row: DueRow,
 }
 
 /// What the index says of a row.
@@ -45,6 +40,8 @@ struct Entry {
 pub struct DueRow {
     /// Whose it is, unless not even that can be understood.
     pub key: Result<RegistrationKey, Unreadable>,
+    /// Since when it has been due.
+    pub due_at: EpochSeconds,
     /// When its webhook expires; the row itself may be unreadable.
     pub expires_at: Option<EpochSeconds>,
 }
@@ -81,8 +78,8 @@ impl Due {
             .shards
             .iter_mut()
             .filter(|shard| !shard.read.is_empty())
-            .min_by_key(|shard| shard.read.front().map(|entry| entry.due));
-        Ok(oldest.and_then(|shard| shard.read.pop_front()).map(|entry| entry.row))
+            .min_by_key(|shard| shard.read.front().map(|row| row.due_at));
+        Ok(oldest.and_then(|shard| shard.read.pop_front()))
     }
 
     /// How many rows there are that weren't told yet; at least so many, if counting them takes longer than `within`.
@@ -120,23 +117,21 @@ impl Due {
                 let page = page?;
                 let shard = &mut self.shards[place];
                 shard.rest = page.last_evaluated_key.map_or(Rest::Nothing, Rest::After);
-                shard.read = page.items.unwrap_or_default().iter().map(entry).collect();
+                shard.read = page.items.unwrap_or_default().iter().map(row).collect();
             }
         }
     }
 }
 
-fn entry(item: &Item) -> Entry {
+fn row(item: &Item) -> DueRow {
     let time = |name| {
         let seconds = item.get(name).and_then(|time| time.as_n().ok()?.parse().ok());
         seconds.map(EpochSeconds)
     };
-    Entry {
-        due: time("dueAt").unwrap_or(EpochSeconds(0)),
-        row: DueRow {
-            key: item::read_key(item),
-            expires_at: time(item::EXPIRES_AT),
-        },
+    DueRow {
+        key: item::read_key(item),
+        due_at: time("dueAt").unwrap_or(EpochSeconds(0)),
+        expires_at: time(item::EXPIRES_AT),
     }
 }
 

@@ -133,6 +133,12 @@ impl RegistrationsTable {
         })
     }
 
+    /// Whether there is no registration at all.
+    pub async fn is_empty(&self) -> Result<bool, Unavailable> {
+        let scan = self.table.client.scan().table_name(&self.table.name).limit(1);
+        Ok(scan.select(Select::Count).send().await?.count == 0)
+    }
+
     /// How many registrations there are, of a status about so many. If counting takes longer than `within`, it is as many as were
     /// counted, or what DynamoDB says of the whole table, which it updates every six hours.
     pub async fn count(&self, scope: &Scope, within: Duration, now: EpochSeconds) -> Result<Count, Unavailable> {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use printbell_shared::json::{self, Members};
 use printbell_shared::notification::cloud_event::only_xml_characters;
 use printbell_shared::notification::letter::Letter;
@@ -28,6 +29,8 @@ pub struct Record {
     pub receipt_handle: String,
     /// How often it was received, this time included.
     pub receives: u32,
+    /// When it was queued; `None` where that isn't said.
+    pub sent: Option<Timestamp>,
     /// What it is.
     pub letter: Letter,
 }
@@ -49,10 +52,10 @@ impl Record {
     fn read(record: &str) -> Self {
         let members = Members::read(record).unwrap_or_default();
         let text = |name: &str| members.get(name).and_then(json::scalar).map(Cow::into_owned);
-        let receives = members.object("attributes").and_then(|attributes| {
-            let receives = json::whole_number(attributes.get("ApproximateReceiveCount")?)?;
-            u32::try_from(receives).ok()
-        });
+        let system = members.object("attributes").unwrap_or_default();
+        let number = |name: &str| json::whole_number(system.get(name)?);
+        let receives = number("ApproximateReceiveCount").and_then(|receives| u32::try_from(receives).ok());
+        let sent = number("SentTimestamp").and_then(|sent| Timestamp::from_millisecond(sent).ok());
         let body = members.get("body").and_then(json::string);
         let letter = match body.filter(|body| !body.is_empty()) {
             Some(body) => Letter::from_queue(body.into_owned(), attributes(&members)),
@@ -66,6 +69,7 @@ impl Record {
             message_id: text("messageId").unwrap_or_default(),
             receipt_handle: text("receiptHandle").unwrap_or_default(),
             receives: receives.unwrap_or(1),
+            sent,
             letter,
         }
     }
@@ -157,6 +161,7 @@ mod tests {
             message_id: "059f36b4-87a3-44ab-83d2-661975830a7d".to_owned(),
             receipt_handle: "AQEB".to_owned(),
             receives: 3,
+            sent: Timestamp::from_millisecond(1_545_082_649_183).ok(),
             letter: unreadable("{}", attributes),
         };
         assert_eq!(records(event), Some(vec![expected]));

@@ -10,10 +10,12 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::FutureExt as _;
 use futures::future::join_all;
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use printbell_adapters::aws::{self, Lazy};
 use printbell_adapters::callback_secret::CallbackSecret;
-use printbell_adapters::clock::Clock;
+use printbell_adapters::clock::{Clock, machine_now};
+use printbell_adapters::emf::{self, Unit};
 use printbell_adapters::http::Connections;
 use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable};
 use printbell_adapters::publisher::aws::AwsSinks;
@@ -37,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long putting a message off may take, which comes after that.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// For how long the oldest message has waited that can't be brought out yet. SQS's own metric of that leaves out what was received
+/// three times or more ("Available CloudWatch metrics for Amazon SQS"), which is what waits for long.
+const METRIC: &str = "secondsInQueue";
 
 /// What became of a queue message that is done with.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,24 +127,35 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
 
     /// Works off a batch; what the answer doesn't name is done with, and deleted from the queue.
     pub async fn work_off(&self, event: LambdaEvent<Batch>) -> Result<Failures, Infallible> {
-        let Some(records) = event.payload.records else {
+        let LambdaEvent { payload, context } = event;
+        let Some(records) = payload.records else {
             // To name nothing would have it deleted, whatever it is.
             tracing::error!("the event is no batch of queue messages; nothing was done");
             return Ok(Failures::whole_batch());
         };
         let failed = join_all(records.into_iter().map(|record| self.one(record))).await;
+        let (failed, sent): (Vec<_>, Vec<_>) = failed.into_iter().flatten().unzip();
         // Nothing may be sent by a process that thaws.
         self.connections.close_abandoned().await;
+        if let Some(line) = age_line(
+            &context.env_config.function_name,
+            sent.into_iter().flatten().min(),
+            machine_now(),
+        ) {
+            println!("{line}");
+        }
         Ok(Failures {
-            batch_item_failures: failed.into_iter().flatten().collect(),
+            batch_item_failures: failed,
         })
     }
 
-    async fn one(&self, record: Record) -> Option<ItemFailure> {
+    /// Which message comes back, if it does, and when it was queued.
+    async fn one(&self, record: Record) -> Option<(ItemFailure, Option<Timestamp>)> {
         let Record {
             message_id,
             receipt_handle,
             receives,
+            sent,
             letter,
         } = record;
         // A panic over one message must not bring back the whole batch.
@@ -156,9 +173,10 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
         if let Err(error) = self.queue.put_off(&receipt_handle, pause).await {
             tracing::warn!(%error, "comes back after the queue's own visibility timeout");
         }
-        Some(ItemFailure {
+        let failure = ItemFailure {
             item_identifier: message_id,
-        })
+        };
+        Some((failure, sent))
     }
 
     /// Brings what waited where it belongs.
@@ -204,6 +222,18 @@ impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
             }
         }
     }
+}
+
+/// The metric, as a line in CloudWatch's embedded metric format, if something waits: it is paid for when there is any. `now` is the
+/// machine's, as SQS's own times are.
+fn age_line(function: &str, oldest: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let age = now.duration_since(oldest?).as_secs();
+    Some(emf::line(
+        function,
+        now,
+        &[(METRIC, Unit::Seconds)],
+        [(METRIC, age.into())],
+    ))
 }
 
 #[cfg(test)]

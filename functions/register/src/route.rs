@@ -1,6 +1,6 @@
 //! Which request it is.
 
-use printbell_adapters::api_gateway::request::HttpRequest;
+use printbell_adapters::api_gateway::request::{HttpRequest, RouteKey};
 use printbell_shared::id::{InvalidId, RegistrationKey, TenantId};
 use printbell_shared::problem::{FieldError, Problem};
 
@@ -37,9 +37,10 @@ impl Route {
     /// The route of a request: the one that API Gateway chose, with the parameters that it took from the path. Only where none
     /// was chosen (`cargo lambda`) the path itself is looked at.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let (route, parameters) = match &request.route {
-            Some(route) => (route.as_str(), request.path_parameters.clone()),
-            None => matched(&request.method, &request.path).ok_or_else(nowhere)?,
+        let line = &request.line;
+        let (route, parameters) = match &line.route {
+            RouteKey::Route(route) => (route.as_str(), request.path_parameters.clone()),
+            RouteKey::Default | RouteKey::Absent => matched(&line.method, &line.path).ok_or_else(nowhere)?,
         };
         let parameters = Parameters {
             values: parameters,
@@ -118,6 +119,8 @@ fn nowhere() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use printbell_adapters::api_gateway::request::RequestLine;
+
     use super::*;
 
     fn key() -> RegistrationKey {
@@ -131,8 +134,11 @@ mod tests {
     fn chosen(route: &str, parameters: &[(&str, &str)]) -> HttpRequest {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         HttpRequest {
-            path: "/registrations/registrations/x/y".to_owned(),
-            route: Some(route.to_owned()),
+            line: RequestLine {
+                path: "/registrations/registrations/x/y".to_owned(),
+                route: RouteKey::Route(route.to_owned()),
+                ..RequestLine::default()
+            },
             path_parameters: parameters.iter().map(owned).collect(),
             ..HttpRequest::default()
         }
@@ -172,8 +178,11 @@ mod tests {
         ];
         for (method, path, expected) in table {
             let request = HttpRequest {
-                method: method.to_owned(),
-                path: path.to_owned(),
+                line: RequestLine {
+                    method: method.to_owned(),
+                    path: path.to_owned(),
+                    ..RequestLine::default()
+                },
                 ..HttpRequest::default()
             };
             assert_eq!(Route::of(&request).ok(), expected, "{method} {path}");

@@ -11,6 +11,7 @@
 //! | one run over what is due, one at a time, and each row of it | `run`, `turn`, `row` |
 //! | how hard OctoEverywhere is worked meanwhile | `pace` |
 //! | what a run came to, as answer and as metrics | `report` |
+//! | what only several runs can see | `health` |
 //!
 //! What is due when, and what an answer means, are rules of [`printbell_shared::registration::renewal`].
 
@@ -19,6 +20,7 @@
 mod adopt;
 mod config;
 mod event;
+mod health;
 mod pace;
 mod reapply;
 mod rebuild;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use printbell_adapters::worker::{Pace, Permit, Worker};
+use printbell_shared::registration::health::Answers;
 use printbell_shared::registration::protocol::CALL_TIME;
 use printbell_shared::registration::service_response::{Belief, ResponseClass, ServiceResponse};
 use tokio::sync::Semaphore;
@@ -126,6 +127,11 @@ impl RunPace {
     /// Why there are no more turns, if so.
     pub(crate) fn stop(&self) -> Option<Stop> {
         self.state().stop
+    }
+
+    /// How often OctoEverywhere has answered.
+    pub(crate) fn answers(&self) -> Answers {
+        self.doubt.answers()
     }
 
     /// A row is worked on, for as long as what this returns is kept: until then another answer may come.

@@ -27,6 +27,8 @@ pub(crate) struct Report {
     /// The least time that a registration had left when it was this run's turn to renew it; negative if it had lapsed.
     /// Those of owners who are no supporters (605) don't count: theirs lapse, and nothing can be done.
     pub seconds_to_nearest_expiry: Option<i64>,
+    /// For how long the oldest row has been due that wasn't reached.
+    pub seconds_behind: Option<i64>,
     /// Registrations that were deleted at OctoEverywhere and in the table.
     pub deleted: u64,
     /// Rows that needed nothing any more: done or taken by somebody else since the index was read.
@@ -44,6 +46,12 @@ pub(crate) struct Report {
     pub sweeps: u64,
     /// Why the run ended before everything was done.
     pub stopped: Option<Stop>,
+    /// One if that was OctoEverywhere, which failed too often in a row.
+    pub service_failures: u64,
+    /// The refusals' share of the answers of a day, in percent, while it is more than half.
+    pub refusal_percent: Option<u64>,
+    /// One if there are no registrations, and were some when it was last looked.
+    pub empty_table: u64,
     #[serde(skip)]
     now: EpochSeconds,
 }
@@ -58,6 +66,7 @@ impl Report {
             permanent: 0,
             left_over: 0,
             seconds_to_nearest_expiry: None,
+            seconds_behind: None,
             deleted: 0,
             stale: 0,
             unreadable: 0,
@@ -66,6 +75,9 @@ impl Report {
             sweep_failed: 0,
             sweeps: 0,
             stopped: None,
+            service_failures: 0,
+            refusal_percent: None,
+            empty_table: 0,
             now: now.into(),
         }
     }
@@ -124,6 +136,18 @@ impl Report {
         self.seconds_to_nearest_expiry = self.seconds_to_nearest_expiry.into_iter().chain(remaining).min();
     }
 
+    /// That a row has been due since then, and wasn't reached.
+    pub(crate) fn saw_behind(&mut self, due_at: EpochSeconds) {
+        let behind = (self.now - due_at).as_secs();
+        self.seconds_behind = self.seconds_behind.max(Some(behind));
+    }
+
+    /// Why the run ended before everything was done.
+    pub(crate) fn stop(&mut self, stop: Option<Stop>) {
+        self.stopped = stop;
+        self.service_failures = u64::from(stop == Some(Stop::Failing));
+    }
+
     /// Counts rows that were due and weren't reached.
     pub(crate) fn left_over(&mut self, rows: u64) {
         self.due += rows;
@@ -157,7 +181,6 @@ impl Report {
             count("temporary"),
             count("permanent"),
             count("leftOver"),
-            ("secondsToNearestExpiry", Unit::Seconds),
         ];
         // What is mostly nothing is a metric only when it is something, for each is paid.
         let rare = [
@@ -165,14 +188,27 @@ impl Report {
             ("brokenOff", self.broken_off),
             ("sweeps", self.sweeps),
             ("sweepFailed", self.sweep_failed),
+            ("serviceFailures", self.service_failures),
+            ("emptyTable", self.empty_table),
         ];
         metrics.extend(
             rare.into_iter()
                 .filter(|(_, figure)| *figure > 0)
                 .map(|(name, _)| count(name)),
         );
-        let figures = serde_json::to_value(self).unwrap_or_default();
         // A metric without a value is no metric.
+        let optional = [
+            (
+                "secondsToNearestExpiry",
+                Unit::Seconds,
+                self.seconds_to_nearest_expiry.is_some(),
+            ),
+            ("secondsBehind", Unit::Seconds, self.seconds_behind.is_some()),
+            ("refusalPercent", Unit::Percent, self.refusal_percent.is_some()),
+        ];
+        let present = optional.into_iter().filter(|(.., is_present)| *is_present);
+        metrics.extend(present.map(|(name, unit, _)| (name, unit)));
+        let figures = serde_json::to_value(self).unwrap_or_default();
         let figures = figures.as_object().into_iter().flatten();
         let figures = figures.filter(|(_, figure)| !figure.is_null());
         let figures = figures.map(|(name, figure)| (name.as_str(), figure.clone()));

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Duration;
 
+use crate::health;
 use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace, Share};
 use crate::report::Report;
 use crate::row::{RowResult, RowsUnderWay, renew};
@@ -52,7 +53,8 @@ pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, R
     let (renewed, swept) = tokio::join!(renewed, swept);
     let mut report = renewed?;
     report.add_sweep(swept?);
-    report.stopped = pace.stop();
+    report.stop(pace.stop());
+    health::check(&worker, &pace, &mut report).await;
     Ok(report)
 }
 
@@ -73,6 +75,7 @@ async fn renew_due(
     let at_once = (limits.in_flight() + AHEAD).max(ANSWERS_TO_JUDGE as usize);
     while let Some(DueRow {
         key,
+        due_at,
         expires_at: expiry,
     }) = receiver.recv().await
     {
@@ -90,6 +93,7 @@ async fn renew_due(
         }
         if pace.stop().is_some() {
             report.left_over(1);
+            report.saw_behind(due_at);
             report.saw_expiry(expiry);
             break;
         }

@@ -1,6 +1,7 @@
 //! Receives OctoEverywhere's callback and makes it durable: in SNS, or where it is published from later.
 //!
 //! - `receiver`: what happens to a callback, and what it is answered.
+//! - `door`: which requests are callbacks at all.
 //! - `deadline`: how much time there is.
 //! - `unknown_keys`: how many tokens came under keys that don't count, as a metric.
 //! - `config`: what the template sets.
@@ -11,6 +12,7 @@
 
 mod config;
 mod deadline;
+mod door;
 mod receiver;
 mod unknown_keys;
 

@@ -9,7 +9,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::FutureExt as _;
 use lambda_runtime::{Error, LambdaEvent};
-use printbell_adapters::api_gateway::request::HttpRequest;
+use printbell_adapters::api_gateway::request::HttpEvent;
 use printbell_adapters::api_gateway::response::HttpResponse;
 use printbell_adapters::aws;
 use printbell_adapters::callback_secret::CallbackSecret;
@@ -28,6 +28,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::deadline::time_left;
+use crate::door;
 use crate::unknown_keys::UnknownKeys;
 
 /// How long reading the keys may take.
@@ -95,7 +96,11 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
     /// Answers one event, whatever it holds.
     pub async fn receive(&self, event: LambdaEvent<Box<RawValue>>) -> Result<HttpResponse, Infallible> {
         let LambdaEvent { payload, context } = event;
-        let request = HttpRequest::read(&payload);
+        let event = HttpEvent::read(&payload);
+        if let Err(misdirection) = door::check(&event.line()) {
+            return Ok(misdirection.into());
+        }
+        let request = event.request();
         let now = machine_now();
         let remaining = time_left(now, request.arrived, end_of_invocation(context.deadline, now));
         let deadline = Instant::now() + remaining;

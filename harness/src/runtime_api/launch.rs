@@ -67,7 +67,9 @@ impl Launch {
     /// When the template has no such function or parameter.
     pub fn deployed(function: &str, parameters: &[(&str, &str)]) -> Result<Self> {
         let function = Template::read()?.with(parameters)?.function(function)?;
-        Ok(Self::new(function.binary()).envs(function.variables))
+        Ok(Self::new(function.binary())
+            .env("AWS_LAMBDA_FUNCTION_NAME", function.logical_id)
+            .envs(function.variables))
     }
 
     /// Sets variables, or replaces them.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Template;
 use super::node::Node;
-use crate::fixtures::{ACCOUNT, API_HOST, REGION};
+use crate::fixtures::{ACCOUNT, API_HOST, FUNCTION_URL_HOST, REGION};
 
 impl Template {
     /// A value, with everything in it resolved.
@@ -21,7 +21,16 @@ impl Template {
                     .context("!GetAtt without an attribute")?;
                 self.attribute(resource, attribute)
             }
-            ("Sub", _) => self.substituted(argument.text()?),
+            ("Sub", [text, values]) => self.substituted(text.text()?, values),
+            ("Sub", _) => self.substituted(argument.text()?, &Node::Map(Vec::new())),
+            ("Select", [index, list]) => {
+                let items = self.list(list)?;
+                let index: usize = index.text()?.parse()?;
+                items
+                    .get(index)
+                    .cloned()
+                    .with_context(|| format!("{items:?} has no item {index}"))
+            }
             ("If", [condition, then, otherwise]) => {
                 let condition = self.root.at(&["Conditions", condition.text()?])?;
                 self.value(if self.holds(condition)? { then } else { otherwise })
@@ -30,13 +39,29 @@ impl Template {
         }
     }
 
-    fn holds(&self, condition: &Node) -> Result<bool> {
+    fn list(&self, node: &Node) -> Result<Vec<String>> {
+        match node {
+            Node::List(items) => items.iter().map(|item| self.value(item)).collect(),
+            Node::Call(function, argument) => match (function.as_str(), argument.items()) {
+                ("Split", [separator, text]) => {
+                    let text = self.value(text)?;
+                    Ok(text.split(separator.text()?).map(str::to_owned).collect())
+                }
+                _ => bail!("the harness doesn't know the list !{function} of {argument:?}"),
+            },
+            _ => bail!("{node:?} is no list"),
+        }
+    }
+
+    /// Whether a condition is true, of `Conditions` or of `Rules`.
+    pub(super) fn holds(&self, condition: &Node) -> Result<bool> {
         let Node::Call(function, argument) = condition else {
             bail!("{condition:?} is no condition");
         };
         match (function.as_str(), argument.items()) {
             ("Not", [condition]) => Ok(!self.holds(condition)?),
             ("Equals", [one, other]) => Ok(self.value(one)? == self.value(other)?),
+            ("Contains", [list, item]) => Ok(self.list(list)?.contains(&self.value(item)?)),
             _ => bail!("the harness doesn't know the condition !{function} of {argument:?}"),
         }
     }
@@ -45,7 +70,8 @@ impl Template {
         match name {
             "AWS::AccountId" => return Ok(ACCOUNT.to_owned()),
             "AWS::Partition" => return Ok("aws".to_owned()),
-            "AWS::Region" => return Ok(REGION.to_owned()),
+            "AWS::Region" => return Ok(self.parameters.get(name).map_or(REGION, String::as_str).to_owned()),
+            "AWS::StackName" => return Ok("printbell".to_owned()),
             "AWS::URLSuffix" => return Ok("amazonaws.com".to_owned()),
             _ => {}
         }
@@ -68,19 +94,28 @@ impl Template {
         match (self.kind(resource)?, attribute) {
             ("AWS::SecretsManager::Secret", "Id") => Ok(arn("secretsmanager", &format!("secret:{resource}"))),
             ("AWS::SQS::Queue", "Arn") => Ok(arn("sqs", resource)),
+            ("AWS::KMS::Key", "Arn") => Ok(arn("kms", &format!("key/{resource}"))),
+            ("AWS::Lambda::Url", "FunctionUrl") => {
+                ensure!(self.exists(resource)?, "there is no {resource} with these parameters");
+                Ok(format!("https://{FUNCTION_URL_HOST}/"))
+            }
+            ("AWS::SQS::Queue", "QueueName") | ("AWS::SNS::Topic", "TopicName") => Ok(resource.to_owned()),
+            ("AWS::Serverless::Function", "Arn") => Ok(arn("lambda", &format!("function:{resource}"))),
             (kind, _) => bail!("the harness doesn't know what !GetAtt {attribute} of an {kind} comes to"),
         }
     }
 
-    /// A text in which `${Name}` stands for what `!Ref Name` is, and `${Name.Attribute}` for an attribute.
-    fn substituted(&self, text: &str) -> Result<String> {
+    /// A text in which `${Name}` stands for the value of that name, or for what `!Ref Name` is, and `${Name.Attribute}` for an
+    /// attribute.
+    fn substituted(&self, text: &str, values: &Node) -> Result<String> {
         let mut parts = text.split("${");
         let mut value = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, after) = part.split_once('}').context("!Sub with a ${ that nothing closes")?;
-            value += &match name.split_once('.') {
-                Some((resource, attribute)) => self.attribute(resource, attribute)?,
-                None => self.reference(name)?,
+            value += &match (values.get(name), name.split_once('.')) {
+                (Some(value), _) => self.value(value)?,
+                (None, Some((resource, attribute))) => self.attribute(resource, attribute)?,
+                (None, None) => self.reference(name)?,
             };
             value += after;
         }
@@ -91,10 +126,10 @@ impl Template {
         self.root.at(&["Resources", resource, "Type"])?.text()
     }
 
-    /// Sets a parameter in place of its default.
+    /// Sets a parameter in place of its default, or the region.
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<()> {
         ensure!(
-            self.root.at(&["Parameters", name]).is_ok(),
+            name == "AWS::Region" || self.root.at(&["Parameters", name]).is_ok(),
             "the template has no parameter {name}"
         );
         self.parameters.insert(name.to_owned(), value.to_owned());

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
 use printbell_harness::fixtures::{FALLBACK_QUEUE, KEY, SECOND_KEY, TOPIC};
+use printbell_harness::http_event::Door;
+use printbell_harness::queue_event;
 use printbell_harness::runtime_api::HttpResponse;
 use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service};
-use printbell_harness::{http_event, queue_event};
 use serde_json::json;
 
 use crate::stage::{aws, call, event, id, launch, receiver};
@@ -44,8 +45,20 @@ const AT_ONCE: usize = 48;
 
 type Fault = (&'static str, Behaviour, Option<u64>);
 
+/// By which door a cell's callback comes. Both get the same code, so each has every second cell of each row and each column, and
+/// the other ones in the next grid; twice as many cells would take twice as long.
+fn door(n: usize) -> Door {
+    let (grid, row, column) = (
+        n / FAULTS.len().pow(2),
+        n / FAULTS.len() % FAULTS.len(),
+        n % FAULTS.len(),
+    );
+    Door::ALL[(grid + row + column) % 2]
+}
+
 /// What came of one cell: one notification to a process that is there already.
 struct Cell {
+    door: Door,
     sns: Fault,
     sqs: Fault,
     keys: (&'static str, Behaviour),
@@ -71,7 +84,7 @@ async fn run(sns: Fault, sqs: Fault, keys: (&'static str, Behaviour), late: u64,
     let arrived = SystemTime::now() - Duration::from_secs(late);
     let since_1970 = arrived.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let body = format!(r#"{{"EventType":6,"PrinterId":"x","PrintId":"p-{n}","DurationSec":60.5,"Progress":40.0}}"#);
-    let mut event = http_event::callback(&KEY.query(), &body);
+    let mut event = door(n).callback(&KEY.query(), &body);
     event["requestContext"]["timeEpoch"] = u64::try_from(since_1970.as_millis()).unwrap().into();
     let began = Instant::now();
     let response = call(&function, &event).await;
@@ -91,6 +104,7 @@ async fn run(sns: Fault, sqs: Fault, keys: (&'static str, Behaviour), late: u64,
         assert!(response.status != 200 || text.contains(&id(&response)), "{text}");
     }
     Cell {
+        door: door(n),
         sns,
         sqs,
         keys,
@@ -164,7 +178,8 @@ impl Cell {
         match failed.as_slice() {
             [] => Ok(()),
             failed => Err(format!(
-                "SNS {}, SQS {}, {self}: {}",
+                "{:?}, SNS {}, SQS {}, {self}: {}",
+                self.door,
                 self.sns.0,
                 self.sqs.0,
                 failed.join(", ")

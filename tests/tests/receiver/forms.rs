@@ -2,29 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use printbell_harness::http_event;
+use printbell_harness::http_event::Door;
 use serde_json::{Value, json};
 
-/// An HTTP API's event, with the body as text or in base64.
-pub fn api_gateway(query: &str, body: &str, base64: bool) -> Value {
-    let mut event = http_event::callback(query, body);
+/// An event of a door, with the body as text or in base64.
+pub fn event(door: Door, query: &str, body: &str, base64: bool) -> Value {
+    let mut event = door.callback(query, body);
     event["isBase64Encoded"] = base64.into();
-    event
-}
-
-/// A function URL's event.
-fn function_url(query: &str, body: &str, base64: bool) -> Value {
-    let mut event = api_gateway(query, body, base64);
-    event["routeKey"] = "$default".into();
-    event["requestContext"]["routeKey"] = "$default".into();
-    event["requestContext"]["accountId"] = "anonymous".into();
-    event["requestContext"]["domainName"] = "a1b2c3d4e5.lambda-url.eu-central-1.on.aws".into();
-    let members = event.as_object_mut().unwrap();
-    members.remove("pathParameters");
-    members.insert(
-        "queryStringParameters".into(),
-        json!({"callbackToken": "of a map, that nobody should read"}),
-    );
     event
 }
 
@@ -50,11 +34,15 @@ fn cargo_lambda(query: &str, body: &str, base64: bool) -> Value {
 /// All forms in which a request can arrive.
 pub fn forms(query: &str, body: &[u8]) -> Vec<String> {
     let mut events = Vec::new();
-    for form in [api_gateway, function_url, cargo_lambda] {
+    let mut push = |form: &dyn Fn(&str, bool) -> Value| {
         if let Ok(text) = std::str::from_utf8(body) {
-            events.push(form(query, text, false));
+            events.push(form(text, false));
         }
-        events.push(form(query, &STANDARD.encode(body), true));
+        events.push(form(&STANDARD.encode(body), true));
+    };
+    for door in Door::ALL {
+        push(&|body, base64| event(door, query, body, base64));
     }
+    push(&|body, base64| cargo_lambda(query, body, base64));
     events.iter().map(Value::to_string).collect()
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test is in the world")]
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
+mod door;
 mod faults;
 mod forms;
 mod freeze;

@@ -1,12 +1,12 @@
 //! Odd input, in every form in which it can arrive: what the contract says, no panic, no 5xx.
 
-use printbell_harness::fixtures::{DEAD_LETTER_QUEUE, KEY, TOPIC};
-use printbell_harness::http_event;
+use printbell_harness::fixtures::{API_HOST, DEAD_LETTER_QUEUE, FUNCTION_URL_HOST, KEY, TOPIC};
+use printbell_harness::http_event::Door;
 use printbell_harness::runtime_api::Function;
 use printbell_harness::stub_aws::StubAws;
 use serde_json::Value;
 
-use crate::forms::{api_gateway, forms};
+use crate::forms::{self, forms};
 use crate::stage::{aws, receiver};
 
 /// What is to become of a callback.
@@ -18,8 +18,10 @@ enum Fate<'a> {
     Quarantined(&'a str),
     /// `401`, and nowhere.
     Refused,
+    /// `404` or `405`, and nowhere.
+    Misdirected(u16),
 }
-use Fate::{Published, Quarantined, Refused};
+use Fate::{Misdirected, Published, Quarantined, Refused};
 
 async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str, fate: Fate<'_>) {
     let answer = function.call(event.to_owned()).await;
@@ -30,6 +32,7 @@ async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str
     let status = match fate {
         Published(_) | Quarantined(_) => 200,
         Refused => 401,
+        Misdirected(status) => status,
     };
     assert_eq!(answer.status, status, "{what}: {}", answer.body);
     let content_type = if status == 200 {
@@ -61,6 +64,7 @@ async fn check_event(function: &Function, aws: &StubAws, what: &str, event: &str
             );
         }
         (Refused, ([], [])) => assert_eq!(answer.body, REFUSAL, "{what}"),
+        (Misdirected(_), ([], [])) => {}
         _ => panic!("{what}: {} published, {} queued", published.len(), queued.len()),
     }
 }
@@ -246,11 +250,25 @@ async fn bodies() {
 async fn events() {
     let aws = aws().await;
     let function = receiver(&aws).await;
-    let good = http_event::callback(&KEY.query(), "{}").to_string();
-    let base64 = api_gateway(&KEY.query(), "e30=", true).to_string();
+    for door in Door::ALL {
+        for (event, fate) in &odd_events(door) {
+            check_event(&function, &aws, &shortened(event), event, *fate).await;
+        }
+    }
+    assert!(function.is_running());
+}
+
+fn odd_events(door: Door) -> Vec<(String, Fate<'static>)> {
+    let good = door.callback(&KEY.query(), "{}").to_string();
+    let base64 = forms::event(door, &KEY.query(), "e30=", true).to_string();
+    // Only a door without routes leaves it to the function to look.
+    let (host, fate_of_others): (_, fn(u16) -> Fate<'static>) = match door {
+        Door::HttpApi => (API_HOST, |_| Published("{}")),
+        Door::FunctionUrl => (FUNCTION_URL_HOST, Misdirected),
+    };
     let body = r#""body":"{}""#;
     let agent = r#""user-agent":"OctoEverywhere""#;
-    let table = [
+    [
         (
             good.replace(agent, r##""user-agent":"\ud800\u0000\n\u00ff","x y\u0000":"","":"\"""##),
             Published("{}"),
@@ -262,13 +280,10 @@ async fn events() {
             ),
             Published("{}"),
         ),
-        (
-            good.replace("a1b2c3d4e5.execute-api", "a b\\\"/\\u0000"),
-            Published("{}"),
-        ),
+        (good.replace(host, "a b\\\"/\\u0000"), Published("{}")),
         (
             good.replace(r#""method":"POST""#, r#""method":"G E T""#),
-            Published("{}"),
+            fate_of_others(405),
         ),
         (good.replace("room=lab", r"room=\ud800lab"), Published("{}")),
         (good.replace("tenantId=", r"tenantId=\udfff"), Refused),
@@ -290,11 +305,19 @@ async fn events() {
         (base64.replace("e30=", "e30%"), Quarantined("isn't JSON")),
         (base64.replace("e30=", "e30=\\n"), Quarantined("isn't JSON")),
         (good.replace("rawQueryString", "queryStringParameters"), Refused),
+        (good.replace("requestContext", "context"), fate_of_others(405)),
+        (good.replace("rawPath", "path"), fate_of_others(404)),
+        (
+            good.replace(r#""rawPath":"/"#, r#""rawPath":"\ud800/"#),
+            fate_of_others(404),
+        ),
+        // What names no route came by no door.
+        (
+            good.replace("routeKey", "route").replace("rawPath", "path"),
+            Published("{}"),
+        ),
         (r#"{"key1":"value1"}"#.to_owned(), Refused),
         ("{}".to_owned(), Refused),
-    ];
-    for (event, fate) in &table {
-        check_event(&function, &aws, &shortened(event), event, *fate).await;
-    }
-    assert!(function.is_running());
+    ]
+    .into()
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
 mod agreement;
+mod doors;
 mod holders;
 mod life;
 mod subscription;

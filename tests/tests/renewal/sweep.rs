@@ -191,12 +191,6 @@ impl World {
             .without("AWS_SESSION_TOKEN");
         launch.start().await.unwrap()
     }
-
-    /// Other tests' registrations are swept, too: faster than by default.
-    async fn allow_calls(&self, per_second: &str) {
-        let calls = [("MAX_CALLS_PER_SECOND", Some(per_second))];
-        self.aws.set_environment(self.renew(), &calls).await.unwrap();
-    }
 }
 
 async fn url(world: &World, printer: &Printer) -> String {

@@ -104,6 +104,12 @@ impl World {
         }
     }
 
+    /// Other tests' registrations are swept, too: faster than by default.
+    pub async fn allow_calls(&self, per_second: &str) {
+        let calls = [("MAX_CALLS_PER_SECOND", Some(per_second))];
+        self.aws.set_environment(self.renew(), &calls).await.unwrap();
+    }
+
     /// Moves OctoEverywhere's clock and the functions' on.
     pub async fn advance(&self, by: SignedDuration) {
         let now = self.control.advance_clock(by).await.unwrap();

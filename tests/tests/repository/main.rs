@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
+mod doors;
 mod purity;
 mod samples;
 mod sizes;

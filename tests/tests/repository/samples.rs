@@ -128,7 +128,8 @@ async fn every_callback_sample_is_answered_as_it_is_named() {
         assert_answer("webhook", name, &response);
         let (published, queued) = world.aws.drain();
         let event = match name.as_str() {
-            "bad-token" | "not-json" => None,
+            "bad-token" | "not-json" | "function-url-other-path" | "function-url-other-method" => None,
+            "function-url" => Some("print.started"),
             "base64-body" => Some("print.started"),
             "odd-numbers" => Some("print.progress"),
             "event-type-missing" => Some("event.unknown"),

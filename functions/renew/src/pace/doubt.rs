@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use printbell_shared::registration::health::Answers;
 use printbell_shared::registration::service_response::{Belief, ResponseClass, ServiceResponse};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -46,6 +47,15 @@ impl Doubt {
                 state.refusals = state.refusals.saturating_add(1);
             }
         });
+    }
+
+    /// How often OctoEverywhere answered.
+    pub(super) fn answers(&self) -> Answers {
+        let state = self.state();
+        Answers {
+            all: state.answers.into(),
+            refusals: state.refusals.into(),
+        }
     }
 
     pub(super) fn row_begins(&self) {

@@ -169,6 +169,16 @@ pub fn case() -> impl Strategy<Value = Case> {
                 "rawQueryString": query,
                 "requestContext": {"timeEpoch": i64::from(dice) * 1_000_000_000_000_000},
             });
+            // From a function URL, from the HTTP API, or from nowhere.
+            match dice % 3 {
+                0 => {
+                    event["routeKey"] = "$default".into();
+                    event["rawPath"] = "/octoeverywhere/webhook".into();
+                    event["requestContext"]["http"] = json!({"method": "POST"});
+                }
+                1 => event["routeKey"] = "POST /octoeverywhere/webhook".into(),
+                _ => {}
+            }
             match String::from_utf8(body.clone()) {
                 Ok(text) if !base64 => {
                     event["body"] = text.into();
