@@ -28,6 +28,19 @@ pub struct CallbackSecret {
     arn: String,
 }
 
+/// What Secrets Manager says of the secret.
+pub(crate) enum Description {
+    /// There is none.
+    Absent,
+    /// There is one.
+    Present {
+        /// Whether it is waiting to be deleted: its versions are there, and nobody may read them.
+        is_deleted: bool,
+        /// Its versions; `None` if none is current.
+        listing: Option<Listing>,
+    },
+}
+
 impl CallbackSecret {
     /// The secret `arn`, each call to it answered in at most 2 s: whoever waits for it has other things to do in the time that
     /// is left.
@@ -45,15 +58,37 @@ impl CallbackSecret {
             arn,
         }
     }
+
+    /// What there is of it.
+    pub(crate) async fn describe(&self) -> Result<Description, KeysUnavailable> {
+        let secret = match self.client.describe_secret().secret_id(&self.arn).send().await {
+            Ok(secret) => secret,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                return Ok(Description::Absent);
+            }
+            Err(error) => return Err(KeysUnavailable::Unreachable(explain(&error))),
+        };
+        let versions = secret.version_ids_to_stages.unwrap_or_default();
+        let labelled = versions.iter().map(|(id, labels)| (id.as_str(), labels.as_slice()));
+        Ok(Description::Present {
+            is_deleted: secret.deleted_date.is_some(),
+            listing: Listing::new(labelled),
+        })
+    }
 }
 
 impl KeySource for CallbackSecret {
     async fn list(&self) -> Result<Listing, KeysUnavailable> {
-        let secret = self.client.describe_secret().secret_id(&self.arn).send().await;
-        let secret = secret.map_err(|error| KeysUnavailable::Unreachable(explain(&error)))?;
-        let versions = secret.version_ids_to_stages.unwrap_or_default();
-        let labelled = versions.iter().map(|(id, labels)| (id.as_str(), labels.as_slice()));
-        Listing::new(labelled).ok_or_else(no_current)
+        match self.describe().await? {
+            Description::Present {
+                listing: Some(listing), ..
+            } => Ok(listing),
+            Description::Absent | Description::Present { .. } => Err(no_current()),
+        }
     }
 
     async fn key(&self, version: Version<'_>) -> Result<Option<CallbackKey>, KeysUnavailable> {

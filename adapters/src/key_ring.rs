@@ -16,6 +16,7 @@
 
 use std::future::Future;
 
+use aws_types::SdkConfig;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +26,9 @@ use printbell_shared::callback::query::Claim;
 use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, timeout};
+
+use crate::callback_secret::CallbackSecret;
+use crate::old_secret::OldSecret;
 
 /// The keys can't be had now.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -200,6 +204,61 @@ impl<S: KeySource> KeyRing<S> {
             }
         }
         failure.map_or(Ok(are_all_there), Err)
+    }
+}
+
+/// The keys of the stack's own secret, and those of the secret of a stack whose registrations are taken over: each known for itself,
+/// so that neither's troubles are the other's.
+pub struct KeyRings<S, O = OldSecret> {
+    own: KeyRing<S>,
+    old: Option<KeyRing<O>>,
+}
+
+impl<S, O> From<KeyRing<S>> for KeyRings<S, O> {
+    fn from(own: KeyRing<S>) -> Self {
+        Self { own, old: None }
+    }
+}
+
+impl KeyRings<CallbackSecret> {
+    /// Those of the secret `own`, and of the secret `old`, which may be empty: then there is none.
+    pub fn of(aws: &SdkConfig, own: &str, old: &str) -> Self {
+        Self::new(CallbackSecret::new(aws, own.to_owned()), OldSecret::new(aws, old, own))
+    }
+}
+
+impl<S: KeySource, O: KeySource> KeyRings<S, O> {
+    /// Those of these secrets.
+    pub fn new(own: S, old: Option<O>) -> Self {
+        Self {
+            own: KeyRing::new(own),
+            old: old.map(KeyRing::new),
+        }
+    }
+
+    /// Reads the stack's own current key ahead of the first need.
+    pub async fn warm_up(&self, now: Timestamp) -> Result<(), KeysUnavailable> {
+        self.own.warm_up(now).await
+    }
+
+    /// Checks a claim, as [`KeyRing::verify`] does: it is authentic by one of the two, and can only be refused by both. Key ids may
+    /// be in both.
+    pub async fn verify(
+        &self,
+        claim: Option<&Claim>,
+        received: Timestamp,
+        now: Timestamp,
+    ) -> Result<Verdict, KeysUnavailable> {
+        let own = self.own.verify(claim, received, now).await;
+        let (Some(old), false) = (&self.old, own == Ok(Verdict::Authentic)) else {
+            return own;
+        };
+        match (own, old.verify(claim, received, now).await) {
+            (_, Ok(Verdict::Authentic)) => Ok(Verdict::Authentic),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(Verdict::NoSuchKey), verdict) => verdict,
+            (verdict, Ok(_)) => verdict,
+        }
     }
 }
 

@@ -5,8 +5,9 @@
 //! |---|---|
 //! | how AWS and OctoEverywhere are reached | [`aws`], [`http`], [`octoeverywhere`] |
 //! | what Lambda and the template say, and what time it is | [`environment`], [`clock`] |
+//! | what a process says of its start | [`start`] |
 //! | requests and responses of an HTTP API or a function URL | [`api_gateway`] |
-//! | the keys that sign callback tokens, for who checks them and for who signs | [`callback_secret`], [`key_ring`], [`signing_keys`] |
+//! | the keys that sign callback tokens, for who checks them and for who signs | [`callback_secret`], [`old_secret`], [`key_ring`], [`signing_keys`] |
 //! | metrics | [`emf`] |
 //! | how a letter becomes durable | [`publisher`], [`sns`], [`sqs`] |
 //! | tables in DynamoDB, the registrations', and what isn't a registration | [`dynamodb`], [`registrations`], [`state`] |
@@ -24,10 +25,12 @@ pub mod environment;
 pub mod http;
 pub mod key_ring;
 pub mod octoeverywhere;
+pub mod old_secret;
 pub mod publisher;
 pub mod registrations;
 pub mod signing_keys;
 pub mod sns;
 pub mod sqs;
+pub mod start;
 pub mod state;
 pub mod worker;

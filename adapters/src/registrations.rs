@@ -7,6 +7,7 @@
 pub mod due;
 pub mod item;
 pub mod page;
+pub mod restore;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,12 +83,19 @@ pub struct RegistrationsTable {
     table: Table,
     /// Who holds a token.
     pub state: State,
+    /// What the table is called whose registrations are taken over, if there is one.
+    source: Option<String>,
 }
 
 impl RegistrationsTable {
-    /// The registrations in `table`, whose tokens' holders are in `state`.
-    pub fn new(table: Table, state: State) -> Self {
-        Self { table, state }
+    /// The registrations in `table`, whose tokens' holders are in `state`, and to which those of `source` come.
+    pub fn new(table: Table, state: State, source: Option<String>) -> Self {
+        Self { table, state, source }
+    }
+
+    /// Whether this is the table's name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.table.name == name
     }
 
     /// The row under this key, as of now.
@@ -117,10 +125,22 @@ impl RegistrationsTable {
     }
 
     /// Writes everything that `write` says, or nothing.
+    ///
+    /// While a restore isn't over, whatever it removes is noted with it, so that it isn't taken over again.
     pub async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        let mut graves = Vec::new();
+        let is_removed = |row: &&RowWrite| row.read.is_some() && row.new.is_none();
+        if let Some(source) = match write.rows.iter().any(|row| is_removed(&row)) {
+            true => self.pending_source().await?,
+            false => None,
+        } {
+            for row in write.rows.iter().filter(is_removed) {
+                graves.push(self.state.bury_in_transaction(source, &row.key)?);
+            }
+        }
         match write.rows.first() {
-            Some(row) if !write.is_transaction() => self.write_row(row).await,
-            _ => self.transact(write).await,
+            Some(row) if !write.is_transaction() && graves.is_empty() => self.write_row(row).await,
+            _ => self.transact(write, graves).await,
         }
     }
 
@@ -149,7 +169,7 @@ impl RegistrationsTable {
         Ok(())
     }
 
-    async fn transact(&self, write: &Write) -> Result<(), WriteError> {
+    async fn transact(&self, write: &Write, graves: Vec<TransactWriteItem>) -> Result<(), WriteError> {
         // A claim that is given up and that somebody else has by now stays theirs.
         let mut kept = BTreeSet::new();
         loop {
@@ -166,6 +186,7 @@ impl RegistrationsTable {
             for holder in &holders {
                 parts.push(self.state.in_transaction(holder)?);
             }
+            parts.extend(graves.iter().cloned());
             let places = match transact(&self.table.client, parts).await {
                 Ok(()) => return Ok(()),
                 Err(TransactionError::Unavailable(error)) => return Err(error.into()),

@@ -1,10 +1,11 @@
-//! The table `State`: what isn't a registration. Who holds a token, whose turn it is to run, how far the [`sweep`] is, what the
-//! keys were used for ([`keys`]), and what runs remember for each other ([`health`]).
+//! The table `State`: what isn't a registration. Who holds a token, whose turn it is to run, how far the [`sweep`] is and a
+//! [`restore`], what the keys were used for ([`keys`]), and what runs remember for each other ([`health`]).
 //!
 //! All of it can be made again from the registrations, and is, row by row, as they are renewed; the keys' from their labels.
 
 pub mod health;
 pub mod keys;
+pub mod restore;
 pub mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! Measures the functions' binaries, interleaved with what they are compared to. `cargo xtask bench` builds all of it
 //! first, and runs this.
 //!
-//! - [`variants`]: what is measured, and what it talks to; [`measure`]: starts and calls;
+//! - [`variants`]: what is measured, and what it talks to; [`trust`]: whose certificates it takes; [`measure`]: starts and calls;
 //! - [`figures`]: medians, ratios, bars; [`report`], [`chart`]: what a run leaves behind.
 
 #![allow(clippy::disallowed_methods, reason = "it measures")]
@@ -10,12 +10,13 @@ mod chart;
 mod figures;
 mod measure;
 mod report;
+mod trust;
 mod variants;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum as _};
 use indicatif::{ProgressBar, ProgressStyle};
 use printbell_harness::workspace;
@@ -23,7 +24,7 @@ use printbell_harness::workspace;
 use crate::figures::{Figures, bars};
 use crate::measure::{Plan, Samples, round};
 use crate::report::{Machine, Report, write_into};
-use crate::variants::{Variant, World};
+use crate::variants::{Protocol, Variant, World};
 
 /// Measures the functions' binaries against a hello world, a bare publish, SDK defaults, Python and Node.js.
 #[derive(Parser)]
@@ -68,30 +69,40 @@ async fn main() -> Result<()> {
         };
         list.push(variant);
     }
-    let world = World::start(&variants).await?;
-    let mut samples: HashMap<Variant, Samples> = HashMap::new();
+    let mut passes = Vec::new();
+    for protocol in [Protocol::Http, Protocol::Https] {
+        passes.push((
+            World::start(&variants, protocol).await?,
+            HashMap::<Variant, Samples>::new(),
+        ));
+    }
     let progress = ProgressBar::new(plan.starts as u64).with_style(ProgressStyle::with_template(
         "Measuring {wide_bar} round {pos} of {len}, {eta} left",
     )?);
     // The first round brings programs and their libraries into the page cache, and isn't counted.
     for number in 0..=plan.starts {
-        round(&world, &variants, number, plan, &mut samples).await?;
-        if number == 0 {
-            samples.clear();
-        } else {
+        for (world, samples) in &mut passes {
+            round(world, &variants, number, plan, samples).await?;
+            if number == 0 {
+                samples.clear();
+            }
+        }
+        if number > 0 {
             progress.inc(1);
         }
     }
     progress.finish_and_clear();
 
-    let figures = variants
-        .iter()
-        .map(|variant| Figures::of(*variant, &samples[variant]))
+    let mut passes = passes.into_iter().map(|(_, samples)| {
+        let figures = variants.iter().map(|variant| Figures::of(*variant, &samples[variant]));
+        figures.collect::<Result<Vec<_>>>()
+    });
+    let mut pass = || passes.next().context("one pass of each protocol")?;
+    let figures = pass()?
+        .into_iter()
+        .map(Figures::with_size)
         .collect::<Result<Vec<_>>>()?;
-    let by_variant = figures
-        .iter()
-        .map(|figures| (figures.variant, figures.clone()))
-        .collect();
+    let over_tls = pass()?;
     let report = Report {
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         command: std::iter::once("cargo xtask bench".to_owned())
@@ -100,8 +111,9 @@ async fn main() -> Result<()> {
             .join(" "),
         machine: Machine::here(),
         plan,
-        bars: bars(&by_variant),
+        bars: bars(&figures, &over_tls),
         figures,
+        over_tls,
         left_out: absent
             .iter()
             .map(|variant| format!("{} (not installed)", variant.title()))

@@ -26,6 +26,8 @@ pub struct Samples {
     pub cpu: Vec<Duration>,
     /// Peak memory in bytes, one entry a start.
     pub memory: Vec<u64>,
+    /// TLS connections that were opened until the first call was answered, one entry a start.
+    pub handshakes: Vec<usize>,
 }
 
 /// How much is measured.
@@ -52,11 +54,13 @@ pub async fn round(
     let mut running = Vec::new();
     for variant in order {
         let event = variant.event(world);
+        let handshakes = world.aws.handshakes();
         let function = variant.launch(world)?.start().await?;
         let first = call(variant, &function, &event).await?;
         let entry = samples.entry(variant).or_default();
         entry.ready.push(function.started_in);
         entry.first.push(first);
+        entry.handshakes.push(world.aws.handshakes() - handshakes);
         let cpu_before = function.cpu_time()?;
         running.push((variant, function, event, cpu_before));
     }

@@ -1,6 +1,5 @@
 //! What a run leaves behind: a table, for the screen and the documents; JSON; a chart.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -22,7 +21,10 @@ pub struct Report {
     pub command: String,
     pub machine: Machine,
     pub plan: Plan,
+    /// By HTTP.
     pub figures: Vec<Figures>,
+    /// Over TLS.
+    pub over_tls: Vec<Figures>,
     pub bars: Vec<Bar>,
     pub left_out: Vec<String>,
 }
@@ -57,37 +59,16 @@ impl Machine {
 impl Report {
     /// The tables, as Markdown.
     pub fn markdown(&self) -> String {
-        let figures: HashMap<Variant, &Figures> =
-            self.figures.iter().map(|figures| (figures.variant, figures)).collect();
-        let hello = figures.get(&Variant::Hello);
         let mut text = self.bars_table();
-        text += "\n";
-        text += "Each time beside its ratio to hello world's:\n\n";
-        text += "| | spawn → ready | first call | both | warm p50 | warm p99 | CPU a call | peak memory | binary | zipped |\n";
-        text += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
-        for one in &self.figures {
-            let beside = |read: fn(&Figures) -> f64| {
-                let ratio = hello.map(|hello| format!(" · {:.2} ×", read(one) / read(hello)));
-                time(read(one)) + &ratio.unwrap_or_default()
-            };
-            let size = one.size.map_or_else(
-                || "– | –".to_owned(),
-                |size| format!("{} | {}", megabytes(size.binary_bytes), megabytes(size.zipped_bytes)),
-            );
-            // Writing to a String can't fail.
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {size} |",
-                one.variant.title(),
-                beside(|one| one.ready_us),
-                beside(|one| one.first_call_us),
-                beside(|one| one.cold_us),
-                beside(|one| one.warm_p50_us),
-                beside(|one| one.warm_p99_us),
-                beside(|one| one.cpu_per_call_us),
-                mebibytes(one.peak_memory_bytes),
-            );
-        }
+        text += "\nBy HTTP, each time beside its ratio to hello world's:\n\n";
+        text += &table(&self.figures, &["binary", "zipped"], |one| {
+            one.size.map_or_else(
+                || ["–".to_owned(), "–".to_owned()].into(),
+                |size| [megabytes(size.binary_bytes), megabytes(size.zipped_bytes)].into(),
+            )
+        });
+        text += "\nOver TLS, the same:\n\n";
+        text += &table(&self.over_tls, &["handshakes"], |one| vec![one.handshakes.to_string()]);
         for reason in &self.left_out {
             let _ = writeln!(text, "\nLeft out: {reason}.");
         }
@@ -98,7 +79,7 @@ impl Report {
     pub fn bars_table(&self) -> String {
         let calls = self.figures.iter().map(|figures| figures.warm_calls).min();
         let mut text = format!(
-            "Measured {} on {} × {} ({}, {} GiB) by `{}`: medians of {} starts and {} warm calls of each program, taking turns.\n\n",
+            "Measured {} on {} × {} ({}, {} GiB) by `{}`: medians of {} starts and {} warm calls of each program by each protocol, taking turns.\n\n",
             self.date,
             self.machine.cores,
             self.machine.processor,
@@ -124,6 +105,37 @@ impl Report {
         }
         text
     }
+}
+
+/// A row for each variant; the last columns are `more`, and what `cells` says.
+fn table(all: &[Figures], more: &[&str], cells: impl Fn(&Figures) -> Vec<String>) -> String {
+    let hello = all.iter().find(|figures| figures.variant == Variant::Hello);
+    let mut text = format!(
+        "| | spawn → ready | first call | both | warm p50 | warm p99 | CPU a call | peak memory | {} |\n|---{}|\n",
+        more.join(" | "),
+        "|--:".repeat(7 + more.len()),
+    );
+    for one in all {
+        let beside = |read: fn(&Figures) -> f64| {
+            let ratio = hello.map(|hello| format!(" · {:.2} ×", read(one) / read(hello)));
+            time(read(one)) + &ratio.unwrap_or_default()
+        };
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            one.variant.title(),
+            beside(|one| one.ready_us),
+            beside(|one| one.first_call_us),
+            beside(|one| one.cold_us),
+            beside(|one| one.warm_p50_us),
+            beside(|one| one.warm_p99_us),
+            beside(|one| one.cpu_per_call_us),
+            mebibytes(one.peak_memory_bytes),
+            cells(one).join(" | "),
+        );
+    }
+    text
 }
 
 /// Puts a text between the markers of a document.

@@ -14,6 +14,8 @@ use printbell_harness::{http_event, queue_event, workspace};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::trust::Trust;
+
 /// A program to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -126,7 +128,11 @@ impl Variant {
         ])?;
         // What isn't ours has the configuration of the one whose job it does.
         let function = template.function(self.function().unwrap_or("webhook"))?;
-        Ok(launch.envs(function.variables).aws(&world.aws))
+        let launch = launch.envs(function.variables).aws(&world.aws);
+        Ok(match &world.trust {
+            None => launch,
+            Some(trust) => trust.tell(self, launch),
+        })
     }
 
     /// The event it gets, over and over.
@@ -146,10 +152,21 @@ impl Variant {
     }
 }
 
+/// How the programs talk to AWS. The Runtime API is plain HTTP, on AWS too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Without encryption: what is left is the programs' own work.
+    Http,
+    /// With TLS, as on AWS.
+    Https,
+}
+
 /// What the programs talk to.
 pub struct World {
     /// AWS.
     pub aws: StubAws,
+    /// In whom, if AWS speaks TLS.
+    trust: Option<Trust>,
     /// OctoEverywhere.
     pub octoeverywhere: StubOctoEverywhere,
     /// Node.js, as it was found on `PATH`.
@@ -160,8 +177,15 @@ pub struct World {
 
 impl World {
     /// Starts the stubs, and fills them with what the variants look for.
-    pub async fn start(variants: &[Variant]) -> Result<Self> {
-        let aws = StubAws::start().await?;
+    pub async fn start(variants: &[Variant], protocol: Protocol) -> Result<Self> {
+        let (aws, trust) = match protocol {
+            Protocol::Http => (StubAws::start().await?, None),
+            Protocol::Https => {
+                let aws = StubAws::start_encrypted().await?;
+                let trust = Trust::in_authority_of(&aws)?;
+                (aws, Some(trust))
+            }
+        };
         aws.secrets(|secrets| secrets.rotate(&KEY));
         let registration = fixtures::registration("abc123", "p42", "an-app-token");
         aws.table(REGISTRATIONS, |table| table.put(item(&registration)));
@@ -169,6 +193,7 @@ impl World {
         let node = workspace::on_path("node").unwrap_or_else(|| "node".into());
         let mut world = Self {
             aws,
+            trust,
             octoeverywhere,
             node,
             batch: Value::Null,

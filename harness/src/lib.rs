@@ -12,7 +12,6 @@
 //! At the binary, without an emulator:
 //! - [`runtime_api`]: starts a function, hands it events as Lambda does, and looks at it from outside.
 //! - [`stub_aws`], [`stub_octoeverywhere`]: what it talks to, with every fault one may ask for.
-//! - [`tls_front`]: TLS in front of a stub, under an authority of its own.
 //! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue.
 //! - [`fixtures`]: the pretended stack that a function at the binary is part of.
 
@@ -21,6 +20,7 @@
 
 pub mod aws;
 pub mod dev_key;
+mod encryption;
 pub mod fixtures;
 pub mod http_event;
 pub mod queue_event;

@@ -1,4 +1,4 @@
-//! A small server on loopback, of HTTP/1.1 if nothing else is said, whose handlers may also leave the caller without an answer.
+//! A small server of HTTP/1.1 on loopback, whose handlers may also leave the caller without an answer.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,8 +13,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::encryption::Encryption;
 
 /// A request, wholly read.
 pub(crate) struct Request {
@@ -47,14 +50,31 @@ impl Server {
         H: Fn(Request) -> F + Send + Sync + 'static,
         F: Future<Output = Reaction> + Send + 'static,
     {
-        let handler = Arc::new(handler);
-        Self::accept(move |stream| serve(stream, Arc::clone(&handler))).await
+        Self::accept(handler, None).await
     }
 
-    /// Speaks whatever `serve` makes of a connection.
-    pub(crate) async fn accept<S, F>(serve: S) -> io::Result<Self>
+    /// Speaks HTTPS.
+    pub(crate) async fn start_encrypted<H, F>(handler: H, encryption: Arc<Encryption>) -> io::Result<Self>
     where
-        S: Fn(TcpStream) -> F + Send + 'static,
+        H: Fn(Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Reaction> + Send + 'static,
+    {
+        Self::accept(handler, Some(encryption)).await
+    }
+
+    async fn accept<H, F>(handler: H, encryption: Option<Arc<Encryption>>) -> io::Result<Self>
+    where
+        H: Fn(Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Reaction> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        Self::listen(move |stream| serve(stream, Arc::clone(&handler), encryption.clone())).await
+    }
+
+    /// Hands over its connections as they come.
+    pub(crate) async fn listen<C, F>(take: C) -> io::Result<Self>
+    where
+        C: Fn(TcpStream) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -64,7 +84,7 @@ impl Server {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                        connections.spawn(serve(stream));
+                        connections.spawn(take(stream));
                     },
                     Some(_) = connections.join_next() => {}
                 }
@@ -80,12 +100,29 @@ impl Drop for Server {
     }
 }
 
-async fn serve<H, F>(stream: TcpStream, handler: Arc<H>)
+async fn serve<H, F>(stream: TcpStream, handler: Arc<H>, encryption: Option<Arc<Encryption>>)
 where
     H: Fn(Request) -> F,
     F: Future<Output = Reaction>,
 {
     let Ok((stream, second)) = twice(stream) else { return };
+    match encryption {
+        None => speak(stream, second, handler).await,
+        Some(encryption) => {
+            if let Some(stream) = encryption.accept(stream).await {
+                speak(stream, second, handler).await;
+            }
+        }
+    }
+}
+
+/// HTTP on a connection; `second` is another hold on it.
+async fn speak<S, H, F>(stream: S, second: TcpStream, handler: Arc<H>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(Request) -> F,
+    F: Future<Output = Reaction>,
+{
     let service = service_fn(|request: http::Request<Incoming>| {
         let (handler, second) = (&handler, &second);
         async move {

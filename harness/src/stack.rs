@@ -3,7 +3,7 @@
 //! `cargo xtask` writes it down as a JSON file; the end-to-end tests and `cargo xtask watch` read it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -17,6 +17,9 @@ use crate::stub_aws::MOST_LABELS;
 
 /// The environment variable that names the file.
 pub const STACK_VARIABLE: &str = "PRINTBELL_STACK";
+
+/// The alias of the receiver that both doors lead to.
+pub const ALIAS: &str = "live";
 
 /// A deployed stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +39,8 @@ pub struct Stack {
     pub functions: BTreeMap<String, String>,
     /// The simulated OctoEverywhere, `http://127.0.0.1:PORT`.
     pub simulator: String,
+    /// The folder with `sam` and `aws`, by which commands of the documents are run.
+    pub tools: PathBuf,
 }
 
 /// The template's outputs, under their own names.
@@ -138,17 +143,41 @@ impl Stack {
         Ok(labels)
     }
 
-    /// The URL of the function `webhook` itself, as Lambda tells it: `https://{id}.lambda-url.{region}.on.aws/`.
+    /// The URL of the function `webhook`'s alias, as Lambda tells it: `https://{id}.lambda-url.{region}.on.aws/`.
     ///
     /// # Errors
     /// When Lambda can't be asked, or there is none.
     pub async fn function_url(&self) -> Result<String> {
-        let path = format!("/2021-10-31/functions/{}/url", self.function("webhook")?);
+        let path = format!(
+            "/2021-10-31/functions/{}/url?Qualifier={ALIAS}",
+            self.function("webhook")?
+        );
         let config = self.aws().lambda(Method::GET, &path, &Value::Null).await?.json()?;
         let url = config["FunctionUrl"]
             .as_str()
             .context("a function URL without its URL")?;
         Ok(url.to_owned())
+    }
+
+    /// Sets environment variables of a function, by the name of its Cargo package. What is called by its alias has them from the next
+    /// call on too, in a version of its own, as after a deployment.
+    ///
+    /// # Errors
+    /// When Lambda can't be asked, or refuses.
+    pub async fn set_environment(&self, name: &str, changes: &[(&str, Option<&str>)]) -> Result<()> {
+        let (aws, function) = (self.aws(), self.function(name)?);
+        aws.set_environment(function, changes).await?;
+        if name == "webhook" {
+            let path = format!("/2015-03-31/functions/{function}");
+            let published = aws
+                .lambda(Method::POST, &format!("{path}/versions"), &json!({}))
+                .await?
+                .json()?;
+            let version = json!({"FunctionVersion": published["Version"]});
+            aws.lambda(Method::PUT, &format!("{path}/aliases/{ALIAS}"), &version)
+                .await?;
+        }
+        Ok(())
     }
 
     /// What Lambda calls a function, by the name of its Cargo package.

@@ -18,6 +18,7 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,10 +26,12 @@ use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::encryption::Encryption;
 use crate::server::Server;
 use crate::template::Template;
 use dynamodb::Database;
 pub use dynamodb::{IndexSchema, Item, KeyAttribute, KeySchema, Projection, Table, TableSchema, item, plain};
+use secrets::Vault;
 pub use secrets::{LabelRefusal, MOST_LABELS, SecretVersion, Secrets};
 pub use sns::TopicMessage;
 pub use sqs::QueueMessage;
@@ -47,9 +50,10 @@ pub enum Service {
 }
 
 /// How a service behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Behaviour {
     /// Does its work.
+    #[default]
     Ok,
     /// Answers 500, and does nothing.
     Status500,
@@ -87,6 +91,7 @@ pub struct ServiceCall {
 /// The stub. It stops when it is dropped.
 pub struct StubAws {
     server: Server,
+    encryption: Option<Arc<Encryption>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -101,7 +106,7 @@ struct State {
     next_id: u64,
     topic: Vec<TopicMessage>,
     queues: Vec<QueueMessage>,
-    secrets: Secrets,
+    secrets: Vault,
     database: Database,
 }
 
@@ -111,26 +116,57 @@ impl StubAws {
     /// # Errors
     /// When no port can be had, or the template's tables can't be told.
     pub async fn start() -> Result<Self> {
+        Self::serve(None).await
+    }
+
+    /// The same, speaking TLS under an authority of its own, [`Self::authority`].
+    ///
+    /// # Errors
+    /// As [`Self::start`]; and when no certificate or no temporary file can be made.
+    pub async fn start_encrypted() -> Result<Self> {
+        Self::serve(Some(Arc::new(Encryption::new(&["127.0.0.1"])?))).await
+    }
+
+    async fn serve(encryption: Option<Arc<Encryption>>) -> Result<Self> {
         let mut state = State::default();
         for schema in Template::read()?.tables()? {
             state.database.create(schema);
         }
         let state = Arc::new(Mutex::new(state));
-        let server = {
+        let handler = {
             let state = Arc::clone(&state);
-            Server::start(move |request| dispatch::react(Arc::clone(&state), request)).await?
+            move |request| dispatch::react(Arc::clone(&state), request)
         };
-        Ok(Self { server, state })
+        let server = match &encryption {
+            None => Server::start(handler).await?,
+            Some(encryption) => Server::start_encrypted(handler, Arc::clone(encryption)).await?,
+        };
+        Ok(Self {
+            server,
+            encryption,
+            state,
+        })
     }
 
     /// What `AWS_ENDPOINT_URL` has to be.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address)
+        let scheme = if self.encryption.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.server.address)
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address
+    }
+
+    /// The PEM file of the one authority that vouches for it, if it speaks TLS.
+    pub fn authority(&self) -> Option<&Path> {
+        self.encryption.as_ref().map(|encryption| encryption.authority())
+    }
+
+    /// How many connections were opened whose client trusted it; 0 without TLS.
+    pub fn handshakes(&self) -> usize {
+        self.encryption.as_ref().map_or(0, |encryption| encryption.handshakes())
     }
 
     /// From now on the service behaves like this.
@@ -188,9 +224,14 @@ impl StubAws {
         self.state().forgetful = true;
     }
 
-    /// Looks at the secret, or changes it.
+    /// Looks at the secret that requests are about which name none of [`Self::secret`], or changes it.
     pub fn secrets<T>(&self, look: impl FnOnce(&mut Secrets) -> T) -> T {
-        look(&mut self.state().secrets)
+        look(&mut self.state().secrets.any)
+    }
+
+    /// Looks at the secret with this ARN, or changes it; it has no versions until it gets one.
+    pub fn secret<T>(&self, arn: &str, look: impl FnOnce(&mut Secrets) -> T) -> T {
+        look(self.state().secrets.others.entry(arn.to_owned()).or_default())
     }
 
     /// Makes another table.

@@ -8,7 +8,7 @@ mod node;
 mod table;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -53,7 +53,11 @@ impl Template {
         Self::parse(&text).with_context(|| format!("can't read {}", path.display()))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// Reads a template from its text.
+    ///
+    /// # Errors
+    /// When it isn't YAML.
+    pub fn parse(text: &str) -> Result<Self> {
         Ok(Self {
             root: Node::parse(text)?,
             parameters: BTreeMap::new(),
@@ -100,6 +104,32 @@ impl Template {
         parameters.iter().map(|(name, _)| name.as_str())
     }
 
+    /// What a parameter is unless somebody says otherwise.
+    ///
+    /// # Errors
+    /// When there is none of this name, or it has no default.
+    pub fn default(&self, parameter: &str) -> Result<String> {
+        self.value(self.root.at(&["Parameters", parameter, "Default"])?)
+    }
+
+    /// The values that a parameter may have; none, if any.
+    ///
+    /// # Errors
+    /// When it has no such parameter.
+    pub fn allowed_values(&self, parameter: &str) -> Result<Vec<&str>> {
+        let values = self.root.at(&["Parameters", parameter])?.get("AllowedValues");
+        values.map_or(&[][..], Node::items).iter().map(Node::text).collect()
+    }
+
+    /// The keys of a mapping.
+    ///
+    /// # Errors
+    /// When it has no such mapping.
+    pub fn mapping(&self, name: &str) -> Result<Vec<&str>> {
+        let keys = self.root.at(&["Mappings", name])?.pairs().iter();
+        Ok(keys.map(|(key, _)| key.as_str()).collect())
+    }
+
     /// Whether a resource is made with these parameters.
     ///
     /// # Errors
@@ -133,6 +163,41 @@ impl Template {
     pub fn property(&self, logical_id: &str, path: &[&str]) -> Result<String> {
         let properties = self.root.at(&["Resources", logical_id, "Properties"])?;
         self.value(properties.at(path)?)
+    }
+
+    /// The parameters that a property of a resource refers to, itself or by way of conditions. Of a function, `[]` is all that makes
+    /// it what it is: its own properties and those of `Globals`, without what SAM makes its versions and their deployment of.
+    ///
+    /// # Errors
+    /// When there is nothing at the end of the path, or a reference can't be told.
+    pub fn parameters_of(&self, logical_id: &str, path: &[&str]) -> Result<BTreeSet<&str>> {
+        let mut names = BTreeSet::new();
+        let properties = self.root.at(&["Resources", logical_id, "Properties"])?;
+        if path.is_empty() {
+            self.parameters_in(self.root.at(&["Globals", "Function"])?, &mut names)?;
+            // What is about versions, and what belongs to the function whatever its version is.
+            let of_no_version = [
+                "VersionDescription",
+                "DeploymentPreference",
+                "ReservedConcurrentExecutions",
+            ];
+            for (name, value) in properties.pairs() {
+                if !of_no_version.contains(&name.as_str()) {
+                    self.parameters_in(value, &mut names)?;
+                }
+            }
+        } else {
+            self.parameters_in(properties.at(path)?, &mut names)?;
+        }
+        Ok(names)
+    }
+
+    /// The version that it says it is.
+    ///
+    /// # Errors
+    /// When it says none.
+    pub fn version(&self) -> Result<&str> {
+        self.root.at(&["Metadata", "Printbell", "Version"])?.text()
     }
 
     /// The names of its outputs.

@@ -12,6 +12,7 @@
 //! | when it is called, and by whom | [`renewal`] |
 //! | what its holder does next | [`protocol`] |
 //! | what its webhook calls, and which are to be set again when that changes | [`endpoint`], [`sweep`] |
+//! | which come from another table, and as what | [`restore`] |
 //! | what the topic is told of it | [`lifecycle`] |
 //! | what no single run can see | [`health`] |
 
@@ -24,6 +25,7 @@ pub mod holding;
 pub mod lifecycle;
 pub mod protocol;
 pub mod renewal;
+pub mod restore;
 pub mod service_response;
 pub mod sweep;
 pub mod tokens;

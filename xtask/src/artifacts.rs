@@ -1,23 +1,52 @@
 //! The functions, built as they go to AWS.
 
-use anyhow::{Result, bail};
-use printbell_harness::template::Template;
+use std::path::PathBuf;
 
+use anyhow::Result;
+use printbell_harness::template::{FunctionResource, Template};
+
+use crate::architecture::{self, Architecture};
 use crate::process::Program;
-use crate::progress::Step;
+use crate::progress::{self, Step};
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// Builds the functions and lays them out where `sam deploy` looks for them.
+/// Where `sam deploy --guided` puts its answers. It takes no file that isn't there, so it begins as a copy of `samconfig.toml`.
+const ANSWERS: &str = "deploy.toml";
+
+/// What `cargo xtask build` can be told.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The processor that the functions are for, whatever this machine has.
+    #[arg(long, value_enum, default_value_t = Architecture::X86_64)]
+    architecture: Architecture,
+}
+
+/// `cargo xtask build`: the functions, ready for `sam deploy`.
+pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
+    let tools = Tools::find(workspace)?;
+    let _building = workspace.lock("build").await?;
+    tools.install_tools().await?;
+    build(workspace, &tools, arguments.architecture).await?;
+    let answers = workspace.root().join(ANSWERS);
+    if !answers.exists() {
+        std::fs::copy(workspace.root().join("samconfig.toml"), answers)?;
+    }
+    progress::success(&format!(
+        "Built for {}. Next: sam deploy --guided --config-file {ANSWERS}",
+        arguments.architecture
+    ));
+    Ok(())
+}
+
+/// Builds the functions for this processor and lays them out where `sam deploy` looks for them.
 ///
 /// `sam build` alone would do, but it compiles one function after the other and shows nothing meanwhile. So cargo-lambda
 /// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it.
-pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
-    let architecture = architecture()?;
+pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architecture) -> Result<()> {
     let release = tools
         .program("cargo")
-        .args(["lambda", "build", "--release"])
-        .args((architecture == "arm64").then_some("--arm64"))
+        .args(["lambda", "build", "--release", architecture.option()])
         .args(each("--package")?);
     compile(
         workspace,
@@ -34,6 +63,10 @@ pub async fn build(workspace: &Workspace, tools: &Tools) -> Result<()> {
     sam.current_dir(workspace.root())
         .run_into(&workspace.local("sam-build.log"))
         .await?;
+    let functions = Template::read()?.functions()?;
+    let programs: Vec<_> = functions.iter().map(FunctionResource::deployable).collect();
+    let template = workspace.root().join(".aws-sam/build/template.yaml");
+    architecture::seal(&template, programs.iter().map(PathBuf::as_path), architecture)?;
     step.done();
     Ok(())
 }
@@ -68,22 +101,6 @@ async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<(
         .await?;
     step.done();
     Ok(())
-}
-
-/// What Lambda calls this machine's processor: the emulator runs the functions as processes of this machine.
-pub fn architecture() -> Result<&'static str> {
-    if !cfg!(target_os = "linux") {
-        bail!(
-            "the emulator runs the functions as they go to AWS, as Linux programs, and this is {}; use a Linux \
-             virtual machine, for example Lima or OrbStack",
-            std::env::consts::OS
-        );
-    }
-    match std::env::consts::ARCH {
-        "x86_64" => Ok("x86_64"),
-        "aarch64" => Ok("arm64"),
-        other => bail!("Lambda has no {other} processors, so the functions can't be run on this one"),
-    }
 }
 
 /// What cargo's progress bar says: `Building [==>   ] 12/163: serde, tokio`.
@@ -187,6 +204,84 @@ mod tests {
             "\r",
         ] {
             assert_eq!(CompileProgress::read(line), None, "{line}");
+        }
+    }
+
+    /// Stands in for cargo: "compiles" by writing the first bytes of a program for the processor of `--target`, and leaves
+    /// everything else to the real one.
+    const CARGO: &str = r#"#!/bin/sh
+case "$1" in
+  lambda) exec cargo-lambda "$@" ;;
+  build) ;;
+  *) exec "$REAL_CARGO" "$@" ;;
+esac
+while [ $# -gt 0 ]; do
+  [ "$1" = --target ] && target=$2
+  shift
+done
+folder=$CARGO_TARGET_DIR/$target/release
+mkdir -p "$folder"
+case "$target" in aarch64-*) machine=267 ;; *) machine=76 ;; esac
+for name in $FUNCTIONS; do
+  printf '\177ELF\002\001\001\0\0\0\0\0\0\0\0\0\003\0\'$machine'\0' > "$folder/$name"
+done
+"#;
+
+    /// Stands in for a compiler on an ARM machine, where it is asked which one that is.
+    const RUSTC: &str = r#"#!/bin/sh
+[ "$1" = -vV ] || exec rustc "$@"
+rustc -vV | sed 's/^host: .*/host: aarch64-unknown-linux-gnu/'
+"#;
+
+    /// `sam build` of the real template by the real cargo-lambda, on a machine that says it is ARM: what is built is what the
+    /// parameter says, and not what the machine is.
+    #[test]
+    fn sam_build_goes_by_the_parameter_and_not_by_the_machine() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let workspace = Workspace::find();
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (name, script) in [("cargo", CARGO), ("arm-rustc", RUSTC)] {
+            std::fs::write(path(name), script).unwrap();
+            std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let tools = workspace.local("tools/bin");
+        let before = std::env::var_os("PATH").unwrap();
+        let searched = [folder.path(), &tools].map(PathBuf::from).into_iter();
+        let searched = std::env::join_paths(searched.chain(std::env::split_paths(&before))).unwrap();
+        let functions = Template::read().unwrap().functions().unwrap();
+        let names: Vec<_> = functions.iter().map(|function| function.name.as_str()).collect();
+        for (said, architecture) in [
+            (None, Architecture::X86_64),
+            (Some(Architecture::X86_64), Architecture::X86_64),
+            (Some(Architecture::Arm64), Architecture::Arm64),
+        ] {
+            let mut build = std::process::Command::new(tools.join("sam"));
+            build
+                .args(["build", "--config-env", "local", "--build-dir"])
+                .arg(path("built"));
+            if let Some(said) = said {
+                build.args(["--parameter-overrides", &format!("Architecture={said}")]);
+            }
+            let output = build
+                .current_dir(workspace.root())
+                .env("PATH", &searched)
+                .env("CARGO", path("cargo"))
+                .env("RUSTC", path("arm-rustc"))
+                .env("RUSTUP", "not-there")
+                .env("CARGO_TARGET_DIR", path("target"))
+                .env("REAL_CARGO", env!("CARGO"))
+                .env("FUNCTIONS", names.join(" "))
+                .env("SAM_CLI_TELEMETRY", "0")
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            for function in &functions {
+                let program = path("built").join(&function.logical_id).join("bootstrap");
+                let found = Architecture::of_program(&program).unwrap();
+                assert_eq!(found, architecture, "{} where {said:?} was said", function.name);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use printbell_harness::workspace::on_path;
 
+use crate::architecture::Architecture;
 use crate::artifacts;
 use crate::progress::{Step, note};
 use crate::tools::Tools;
@@ -57,7 +58,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
 async fn prepare(workspace: &Workspace, tools: &Tools) -> Result<()> {
     let _building = workspace.lock("build").await?;
     tools.install_tools().await?;
-    artifacts::build(workspace, tools).await?;
+    artifacts::build(workspace, tools, Architecture::here()?).await?;
     build_baselines(workspace, tools).await?;
     tools.install_baseline(workspace).await?;
     install_node(workspace, tools).await

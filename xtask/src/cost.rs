@@ -2,11 +2,15 @@
 
 mod alternatives;
 mod bill;
+pub mod limits;
 mod sweep;
+mod verification;
 
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
+
+pub use verification::Calls;
 
 use bill::{Line, MILLION, Source, grouped, table, total, usd};
 
@@ -22,6 +26,16 @@ pub struct Arguments {
     /// Registered printers.
     #[arg(long, default_value_t = 1_000.0)]
     printers: f64,
+    #[command(flatten)]
+    traffic: Traffic,
+    /// How often each registration is renewed, in days: the stack's `RenewalCycleDays`.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(7..=120))]
+    cycle_days: u8,
+}
+
+/// What a printer sends, and what the receiver makes of it.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Traffic {
     /// Prints that each of them makes a day.
     #[arg(long, default_value_t = 2.0)]
     prints_per_day: f64,
@@ -35,27 +49,31 @@ pub struct Arguments {
     /// Notifications that one start of the receiver serves: the fewer come, the fewer there are.
     #[arg(long, default_value_t = 200.0)]
     notifications_per_start: f64,
-    /// How often each registration is renewed, in days: the stack's `RenewalCycleDays`.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(7..=120))]
-    cycle_days: u8,
+}
+
+impl Traffic {
+    fn check(&self) -> Result<()> {
+        ensure!(
+            self.prints_per_day >= 0.0 && self.notifications_per_print >= 0.0,
+            "prints and notifications can't be negative"
+        );
+        ensure!(
+            self.notifications_per_start >= 1.0,
+            "a start serves at least one notification"
+        );
+        Ok(())
+    }
+
+    /// Notifications of a printer in a day.
+    fn a_day(&self) -> f64 {
+        self.prints_per_day * self.notifications_per_print
+    }
 }
 
 /// Prints the tables.
 pub fn run(arguments: Arguments) -> Result<()> {
-    let Arguments {
-        printers,
-        prints_per_day,
-        notifications_per_start,
-        ..
-    } = arguments;
-    ensure!(
-        printers >= 0.0 && prints_per_day >= 0.0,
-        "printers and prints can't be negative"
-    );
-    ensure!(
-        notifications_per_start >= 1.0,
-        "a start serves at least one notification"
-    );
+    ensure!(arguments.printers >= 0.0, "printers can't be negative");
+    arguments.traffic.check()?;
     anstream::print!("{}", Fleet::new(arguments).report());
     Ok(())
 }
@@ -100,23 +118,28 @@ enum Door {
 }
 
 /// A notification's share of everything that is paid by use.
-fn of_notifications(count: f64, door: Door, arguments: &Arguments) -> Vec<Line> {
-    let mut lines = match door {
+fn of_notifications(count: f64, door: Door, traffic: &Traffic) -> Vec<Line> {
+    let mut lines = at_the_door(count, door);
+    lines.extend(behind_the_door(count, traffic));
+    lines
+}
+
+/// What requests cost before they are an invocation.
+fn at_the_door(count: f64, door: Door) -> Vec<Line> {
+    match door {
         Door::HttpApi => vec![
             Line::new("HTTP API", count, "requests", HTTP_API_REQUEST, Source::ApiGateway),
             Line::new("access log", count * ACCESS_LOG_GB, "GB", LOG_GB, Source::CloudWatch),
         ],
         // A function URL is paid with the invocation (AWS Lambda pricing).
         Door::FunctionUrl => Vec::new(),
-    };
-    lines.extend(behind_the_door(count, arguments));
-    lines
+    }
 }
 
 /// What a notification costs behind either door.
-fn behind_the_door(count: f64, arguments: &Arguments) -> Vec<Line> {
-    let gb_seconds = count * MEMORY_GB * arguments.billed_ms / 1e3;
-    let starts = count / arguments.notifications_per_start;
+fn behind_the_door(count: f64, traffic: &Traffic) -> Vec<Line> {
+    let gb_seconds = count * MEMORY_GB * traffic.billed_ms / 1e3;
+    let starts = count / traffic.notifications_per_start;
     vec![
         Line::new(
             "webhook, invocations",
@@ -159,12 +182,12 @@ fn behind_the_door(count: f64, arguments: &Arguments) -> Vec<Line> {
 
 /// Both doors beside each other: what a million notifications cost, and what each lacks (`real-aws.md`, "Limits and doors"; Lambda
 /// Developer Guide, "Creating and managing Lambda function URLs").
-fn doors(arguments: &Arguments) -> String {
-    let cost = |door| usd(total(&of_notifications(MILLION, door, arguments)));
+fn doors(traffic: &Traffic) -> String {
+    let cost = |door| usd(total(&of_notifications(MILLION, door, traffic)));
     format!(
         "| `CallbackDoor` | a million notifications | what it lacks |\n|---|--:|---|\n\
          | `HttpApi` | {} | a firewall (WAF), as the other door does |\n\
-         | `FunctionUrl` | {} | a domain of one's own, a throttle (only the account's concurrency ends a flood), an access log; and \
+         | `FunctionUrl` | {} | a domain of one's own, a throttle (only `CallbackConcurrency` or the account's concurrency ends a flood), an access log; and \
          eleven regions have none: ap-east-2, ap-south-2, ap-southeast-4 to -7, ca-west-1, eu-central-2, eu-south-2, il-central-1, \
          me-central-1 |\n\n\
          Every request at either door is an invocation that is paid, but for those that the HTTP API answers itself: other paths and \
@@ -303,10 +326,13 @@ const FREE_ALARMS: f64 = 10.0;
 /// An alarm over one metric, a month.
 const ALARM: f64 = 0.10;
 
+/// A key of one's own, a month; each of its first two rotations adds as much (AWS KMS pricing).
+const KEY: f64 = 1.00;
+
 /// What is there while nothing happens, a month.
 fn idle() -> Vec<Line> {
     vec![
-        Line::new("encryption key", 1.0, "key", 1.00, Source::Kms),
+        Line::new("encryption key", 1.0, "key", KEY, Source::Kms),
         Line::new("callback secret", 1.0, "secret", 0.40, Source::SecretsManager),
         Line::new(
             "alarms, past the ten that are free",
@@ -354,6 +380,26 @@ fn idle() -> Vec<Line> {
     ]
 }
 
+/// How often KMS rotates the key, in years: the template's `RotationPeriodInDays`, 2,560.
+const ROTATION_YEARS: f64 = 2560.0 / 365.0;
+/// Rotations that add to the key's price (AWS KMS pricing).
+const PAID_ROTATIONS: u8 = 2;
+
+/// What is there while nothing happens, as the key grows older.
+fn rotations() -> String {
+    let mut text = "| the stack's age | the key, a month | idle, a month |\n|---|--:|--:|\n".to_owned();
+    for rotations in 0..=PAID_ROTATIONS {
+        let more = f64::from(rotations) * KEY;
+        let age = match rotations {
+            0 => "at first".to_owned(),
+            _ => format!("past {:.0} years", f64::from(rotations) * ROTATION_YEARS),
+        };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "| {age} | {} | {} |", usd(KEY + more), usd(total(&idle()) + more));
+    }
+    text
+}
+
 /// What is free in an account that uses little else, a month: listed apart, for it is paid where that is used up.
 fn idle_within_free_tiers() -> Vec<Line> {
     // Five pollers, each waiting for 20 s at a time.
@@ -385,33 +431,26 @@ struct Fleet {
 
 impl Fleet {
     fn new(arguments: Arguments) -> Self {
-        let Arguments {
-            printers,
-            prints_per_day,
-            notifications_per_print,
-            ..
-        } = arguments;
         Self {
             arguments,
-            notifications: printers * prints_per_day * notifications_per_print * MONTH_DAYS,
+            notifications: arguments.printers * arguments.traffic.a_day() * MONTH_DAYS,
         }
     }
 
     fn report(&self) -> String {
         let Arguments {
             printers,
-            prints_per_day,
-            ..
+            traffic,
+            cycle_days,
         } = self.arguments;
-        let million = |door| of_notifications(MILLION, door, &self.arguments);
-        let year = of_registrations(MILLION, 1.0, self.arguments.cycle_days);
-        let cycle_days = self.arguments.cycle_days;
+        let million = |door| of_notifications(MILLION, door, &traffic);
+        let year = of_registrations(MILLION, 1.0, cycle_days);
         let mut text = format!(
             "Prices of {PRICES_OF}, US East (N. Virginia), first tier, no free tier used.\n\n\
-             {}\n{}\n### What each door costs, and lacks\n\n{}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n{}\n",
+             {}\n{}\n### What each door costs, and lacks\n\n{}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n{}\n{}\n",
             table("A million notifications", &million(Door::HttpApi)),
             table("A million notifications by a function URL", &million(Door::FunctionUrl)),
-            doors(&self.arguments),
+            doors(&traffic),
             table("A million first registrations", &of_puts(MILLION)),
             table(
                 &format!("A million registrations, renewed every {cycle_days} days, for a year"),
@@ -420,6 +459,7 @@ impl Fleet {
             cycles(),
             sweep::report(cycle_days),
             table("Idle, a month", &idle()),
+            rotations(),
             table(
                 "Idle, a month, if the account has used up its free tiers",
                 &idle_within_free_tiers()
@@ -429,7 +469,7 @@ impl Fleet {
             text,
             "### {} printers, {} prints a day each: {:.2} million notifications a month\n\n{}",
             grouped(printers),
-            prints_per_day,
+            traffic.prints_per_day,
             self.notifications / MILLION,
             self.comparison(),
         );
@@ -438,7 +478,7 @@ impl Fleet {
 
     /// Printbell's bill beside those of the alternatives.
     fn comparison(&self) -> String {
-        let by = |door| total(&of_notifications(self.notifications, door, &self.arguments));
+        let by = |door| total(&of_notifications(self.notifications, door, &self.arguments.traffic));
         let of_notifications = by(Door::HttpApi);
         let Arguments {
             printers, cycle_days, ..
@@ -487,7 +527,7 @@ mod tests {
 
     #[test]
     fn a_function_url_saves_the_http_api_and_its_log_and_nothing_else() {
-        let of_door = |door| total(&of_notifications(MILLION, door, &defaults()));
+        let of_door = |door| total(&of_notifications(MILLION, door, &defaults().traffic));
         let saved = of_door(Door::HttpApi) - of_door(Door::FunctionUrl);
         assert!((saved - 1.15).abs() < 1e-9, "{saved}");
         assert!(of_door(Door::FunctionUrl) < of_door(Door::HttpApi) / 2.0);
@@ -503,10 +543,29 @@ mod tests {
     }
 
     #[test]
+    fn the_key_is_rotated_as_the_template_says_and_two_rotations_are_paid() {
+        let template = Template::read().unwrap();
+        let days: f64 = template
+            .property("DataKey", &["RotationPeriodInDays"])
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((days / 365.0 - ROTATION_YEARS).abs() < 1e-9, "{days}");
+        let oldest = rotations().lines().last().unwrap().to_owned();
+        assert!(
+            oldest.ends_with(&format!("| {} |", usd(total(&idle()) + 2.0))),
+            "{oldest}"
+        );
+    }
+
+    #[test]
     fn notifications_and_registrations_are_counted_each_for_itself() {
         let with = |printers, prints_per_day| Arguments {
             printers,
-            prints_per_day,
+            traffic: Traffic {
+                prints_per_day,
+                ..defaults().traffic
+            },
             ..defaults()
         };
         assert!((Fleet::new(with(1000.0, 2.0)).notifications - 1000.0 * 2.0 * 17.0 * MONTH_DAYS).abs() < 1e-6);

@@ -157,9 +157,8 @@ async fn renew(stack: &Stack, control: &Control, printer: &AppConnection) -> Res
     ));
     control.advance_clock(ahead).await?;
     let offset = ahead.as_secs().to_string();
-    for function in stack.functions.values() {
+    for function in stack.functions.keys() {
         stack
-            .aws()
             .set_environment(function, &[("CLOCK_OFFSET_SECONDS", Some(&offset))])
             .await?;
     }

@@ -9,7 +9,7 @@ use printbell_harness::stack::{Outputs, Stack};
 use printbell_harness::template::Template;
 use serde_json::json;
 
-use crate::artifacts;
+use crate::architecture::Architecture;
 use crate::dev_key;
 use crate::emulator::{self, Emulator, REGION};
 use crate::progress::Step;
@@ -53,7 +53,7 @@ pub async fn deploy(
         .args([
             format!("OctoEverywhereUrl={simulator}"),
             format!("RenewSchedule=\"{schedule}\""),
-            format!("Architecture={}", artifacts::architecture()?),
+            format!("Architecture={}", Architecture::here()?),
             format!("AlarmEmail={ALARM_EMAIL}"),
             // Both doors answer, and callback URLs are those of the default.
             "CallbackDoor=HttpApiAndFunctionUrl".to_owned(),
@@ -75,6 +75,7 @@ pub async fn deploy(
         functions: functions(&aws).await?,
         outputs,
         simulator: simulator.to_owned(),
+        tools: tools.bin(),
     };
     step.done();
     Ok(stack)

@@ -1,12 +1,13 @@
 //! `cargo xtask local`: the whole system on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use printbell_harness::stack::Stack;
 use printbell_simulator::AppConnection;
 use printbell_simulator::{DeliverVia, Options, Simulator};
 
+use crate::architecture::Architecture;
 use crate::emulator::{self, Emulator};
 use crate::notifications::Subscriber;
 use crate::progress;
@@ -81,7 +82,11 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let system = {
         let _building = workspace.lock("build").await?;
         tools.install_tools().await?;
-        tokio::try_join!(artifacts::build(workspace, &tools), tools.install_emulator())?;
+        let architecture = Architecture::here()?;
+        tokio::try_join!(
+            artifacts::build(workspace, &tools, architecture),
+            tools.install_emulator()
+        )?;
         System::start(workspace, &tools, LOCAL).await?
     };
     let mut subscriber = Subscriber::subscribe(&system.stack, "demonstration").await?;
@@ -133,12 +138,14 @@ async fn offer(workspace: &Workspace, system: &System, printer: &AppConnection, 
     );
     let api = stack.outputs.api_url.replacen("https", "http", 1);
     let owner = &stack.owner;
+    let ours = workspace.local("tools/bin/aws");
+    let program = if ours.exists() { &ours } else { Path::new("aws") };
     let aws = format!(
         "AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_DEFAULT_REGION={} {} --endpoint-url {}",
         owner.access_key_id,
         owner.secret_access_key,
         emulator::REGION,
-        workspace.local("tools/bin/aws").display(),
+        program.display(),
         stack.endpoint,
     );
     let tries = [

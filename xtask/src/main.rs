@@ -2,11 +2,12 @@
 //!
 //! - [`workspace`]: where things are; [`process`]: programs that end when we do; [`progress`]: what the screen shows.
 //! - [`python`], [`tools`]: the pinned tools, in environments of the project's own.
-//! - [`artifacts`], [`emulator`], [`deployment`]: the functions, built; AWS on this machine; the template, deployed there.
+//! - [`artifacts`], [`architecture`]: the functions, built, and for which processor; [`emulator`], [`deployment`]: AWS on this
+//!   machine; the template, deployed there.
 //! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
 //!   [`dev_key`]: the published key of local stacks.
 //! - [`simulate`]: the renewals of a whole fleet, in virtual time; [`mod@bench`]: how fast and small the functions are; [`cost`]:
-//!   what a fleet costs.
+//!   what a fleet costs, and what limits it; [`verify`]: the same stack on AWS.
 
 #![allow(clippy::disallowed_methods, reason = "it is a tool for people")]
 
@@ -15,6 +16,7 @@ compile_error!(
     "cargo xtask runs on Linux (and, but for the local stack, on macOS); on Windows use WSL: `wsl --install`"
 );
 
+mod architecture;
 mod artifacts;
 mod bench;
 mod cost;
@@ -30,6 +32,7 @@ mod python;
 mod simulate;
 mod test;
 mod tools;
+mod verify;
 mod watch;
 mod workspace;
 
@@ -51,6 +54,8 @@ struct Arguments {
 enum Task {
     /// Runs the whole system on this machine, with a demonstration, until Ctrl-C.
     Local(local::Arguments),
+    /// Builds the functions for AWS, ready for `sam deploy`.
+    Build(artifacts::Arguments),
     /// Checks everything that must hold.
     Test(test::Arguments),
     /// Simulates the renewals of a hundred million registrations over two years.
@@ -59,6 +64,10 @@ enum Task {
     Bench(bench::Arguments),
     /// Tells what a fleet costs a month, and what the alternatives would.
     Cost(cost::Arguments),
+    /// Tells from how many printers on which quotas have to be raised, and what a flood of strangers can cost a day.
+    Limits(cost::limits::Arguments),
+    /// Checks a stack on a real account, from its doors to its alarms, and cleans up after itself.
+    VerifyAws(verify::Arguments),
     /// Runs `cargo lambda watch` for the samples in `events/`, against a running `cargo xtask local`.
     Watch(watch::Arguments),
 }
@@ -67,20 +76,25 @@ enum Task {
 async fn main() -> ExitCode {
     let task = Arguments::parse().task;
     let workspace = Workspace::find();
+    // It has things to put away when it is interrupted, and sees to that itself.
+    let is_careful = matches!(task, Task::VerifyAws(_));
     let work = async {
         match task {
             Task::Local(arguments) => local::run(&workspace, arguments).await,
+            Task::Build(arguments) => artifacts::run(&workspace, arguments).await,
             Task::Test(arguments) => test::run(&workspace, arguments).await,
             Task::Simulate(arguments) => simulate::run(&workspace, arguments).await,
             Task::Bench(arguments) => bench::run(&workspace, arguments).await,
             Task::Cost(arguments) => cost::run(arguments),
+            Task::Limits(arguments) => cost::limits::run(arguments),
+            Task::VerifyAws(arguments) => verify::run(arguments).await,
             Task::Watch(arguments) => watch::run(&workspace, arguments).await,
         }
     };
     // Whichever way this ends, the work is dropped, and with it all that it started.
     let result = tokio::select! {
         result = work => result,
-        signal = interrupted() => match signal {
+        signal = interrupted(), if !is_careful => match signal {
             Ok(()) => return ExitCode::from(130),
             Err(error) => Err(error.into()),
         },

@@ -136,6 +136,25 @@ impl Program {
         Ok(())
     }
 
+    /// Runs it to its end and hands over what it wrote to standard output, which is kept nowhere: it may be a secret.
+    ///
+    /// # Errors
+    /// When it fails; the text is what it wrote to standard error.
+    pub async fn output(mut self) -> Result<Vec<u8>> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = self.start()?;
+        let (mut output, mut errors) = (process.child.stdout.take(), process.child.stderr.take());
+        let (mut bytes, mut text) = (Vec::new(), String::new());
+        let (output, errors) = (
+            output.as_mut().context("no standard output")?,
+            errors.as_mut().context("no standard error")?,
+        );
+        tokio::try_join!(output.read_to_end(&mut bytes), errors.read_to_string(&mut text))?;
+        let status = process.child.wait().await?;
+        ensure!(status.success(), "{}", text.trim());
+        Ok(bytes)
+    }
+
     /// Runs it to its end and hands on what it writes to standard error as it comes; standard output goes to the log,
     /// as does the rest. `on_output` gets pieces that end in a line feed or a carriage return.
     pub async fn run_watching(mut self, log: &Path, mut on_output: impl FnMut(&str)) -> Result<()> {

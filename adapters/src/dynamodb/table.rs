@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update as UpdateItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update as UpdateItem};
 use thiserror::Error;
 use tokio::time::{Duration, sleep};
 
@@ -157,6 +157,19 @@ impl Table {
             .set_expression_attribute_values(Some(update.values));
         let update = update.build().map_err(|error| Unavailable(error.to_string()))?;
         Ok((TransactWriteItem::builder().update(update).build(), mark))
+    }
+
+    /// Makes an item, whole and with a mark, as part of a transaction.
+    pub fn put_in_transaction(&self, mut item: Item, condition: Condition) -> Result<TransactWriteItem, Unavailable> {
+        item.insert(WRITTEN_BY.to_owned(), string(&self.mark()));
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(placeholders(condition.names))
+            .set_expression_attribute_values(placeholders(condition.values));
+        let put = put.build().map_err(|error| Unavailable(error.to_string()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// Removes the item under `key`, as part of a transaction.

@@ -29,7 +29,19 @@ pub(super) const REVISION: &str = "revision";
 pub(super) const STATUS: &str = "status";
 pub(super) const EXPIRES_AT: &str = "expiresAt";
 pub(super) const LAPSED_AT: &str = "lapsedAt";
+pub(super) const DUE_AT: &str = "dueAt";
+pub(super) const DUE_SHARD: &str = "dueShard";
 const APP_TOKEN: &str = "appToken";
+
+/// What is true in one table alone: who works on the row, and what its webhook calls.
+pub(super) const OF_A_TABLE: [&str; 6] = [
+    "lease",
+    "foreignLease",
+    "nextDueAt",
+    "reapplyAt",
+    "webhookUrl",
+    "keyVersion",
+];
 
 /// What the attribute `clearing` says.
 const CLEARING_IS_NEXT: &str = "next";
@@ -82,8 +94,8 @@ pub(super) fn attributes(row: &Registration) -> Vec<(&'static str, Option<Attrib
         (REVISION, Some(number(renewal.revision))),
         ("version", Some(number(renewal.version))),
         ("applied", renewal.applied.map(number)),
-        ("dueAt", time(index)),
-        ("dueShard", index.map(|_| number(KeyHash::from(&row.key).shard()))),
+        (DUE_AT, time(index)),
+        (DUE_SHARD, index.map(|_| number(KeyHash::from(&row.key).shard()))),
         // `dueAt` says when it is due, unless it is elsewhere in the index.
         ("nextDueAt", time(renewal.due.filter(|_| renewal.is_elsewhere()))),
         (
@@ -323,7 +335,7 @@ fn read_row(key: RegistrationKey, row: Fields<'_>) -> Result<Registration, Strin
         old_tokens: u8::try_from(old_tokens.len()).map_err(|_| "oldTokens has too many")?,
         clearing: read_word(row, "clearing", read_clearing)?.unwrap_or_default(),
     };
-    let due = if renewal.is_elsewhere() { "nextDueAt" } else { "dueAt" };
+    let due = if renewal.is_elsewhere() { "nextDueAt" } else { DUE_AT };
     renewal.due = time(row, due)?;
     let wish = read_wish(row)?;
     if wish.connection.is_none() && status != Status::Replaced {

@@ -263,7 +263,7 @@ impl ListingError {
     }
 }
 
-fn cursor(last: &Item) -> Option<Cursor> {
+pub(super) fn cursor(last: &Item) -> Option<Cursor> {
     let part = |name| last.get(name)?.as_s().ok().cloned();
     Some(Cursor {
         hash: part(item::TENANT_ID)?,

@@ -20,7 +20,9 @@ use crate::dynamodb::table::Table;
 use crate::environment::Environment;
 use crate::http::{Connections, is_base};
 use crate::octoeverywhere::{ClientError, OctoEverywhere};
+use crate::old_secret::OldSecret;
 use crate::registrations::RegistrationsTable;
+use crate::registrations::restore::Source;
 use crate::signing_keys::SigningKeys;
 use crate::sns::Topic;
 use crate::state::State;
@@ -43,6 +45,8 @@ pub struct Settings {
     octoeverywhere: ServiceUrl,
     public: PublicUrl,
     cycle: Cycle,
+    /// The table whose registrations are taken over; empty: there is none.
+    source: String,
     /// What time it is.
     pub clock: Clock,
 }
@@ -83,8 +87,8 @@ impl FromStr for PublicUrl {
 }
 
 impl Settings {
-    /// Reads `TABLE_NAME`, `STATE_TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL`, `PUBLIC_URL` and
-    /// `RENEWAL_CYCLE_DAYS`.
+    /// Reads `TABLE_NAME`, `STATE_TABLE_NAME`, `TOPIC_ARN`, `CALLBACK_SECRET_ARN`, `OCTOEVERYWHERE_URL`, `PUBLIC_URL`,
+    /// `RENEWAL_CYCLE_DAYS` and, where there is one, `RESTORE_FROM_TABLE`.
     pub fn read(environment: &Environment<'_>) -> Self {
         for name in ["OCTOEVERYWHERE_URL", "PUBLIC_URL"] {
             environment.required(name);
@@ -97,6 +101,7 @@ impl Settings {
             octoeverywhere: environment.optional("OCTOEVERYWHERE_URL", ServiceUrl::default()),
             public: environment.optional("PUBLIC_URL", PublicUrl::default()),
             cycle: environment.optional("RENEWAL_CYCLE_DAYS", Cycle::DEFAULT),
+            source: environment.optional("RESTORE_FROM_TABLE", String::new()),
             clock: environment.clock(),
         }
     }
@@ -105,6 +110,7 @@ impl Settings {
 /// What outlives an invocation: the settings, AWS's clients and the keys.
 pub struct Setup {
     settings: Settings,
+    sdk: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     /// Most runs have no change of status to tell.
     sns: Arc<Lazy<aws_sdk_sns::Client>>,
@@ -129,7 +135,19 @@ impl Setup {
             dynamodb,
             sns: Arc::new(Lazy::new(&sdk, aws_sdk_sns::Client::new)),
             keys: Arc::new(SigningKeys::new(secret, SigningRecords::new(state))),
+            sdk,
         })
+    }
+
+    /// The secret of the stack whose registrations are taken over, by its ARN, which may be empty.
+    pub fn old_secret(&self, arn: &str) -> Option<OldSecret> {
+        OldSecret::new(&self.sdk, arn, &self.settings.secret)
+    }
+
+    /// The table whose registrations are taken over, if there is one.
+    pub fn source(&self) -> Option<Source> {
+        let name = &self.settings.source;
+        (!name.is_empty()).then(|| Source::new(self.dynamodb.clone(), name))
     }
 
     /// What time it is.
@@ -147,15 +165,17 @@ impl Setup {
             octoeverywhere,
             public,
             cycle,
+            source,
             clock,
             ..
         } = &self.settings;
         // Lambda may deliver one asynchronous event twice under one request id, and both deliveries are workers of their own.
         let name = format!("{request_id}/{}", nonce());
         let table = Table::new(self.dynamodb.clone(), table, &name);
+        let source = Some(source.clone()).filter(|source| !source.is_empty());
         let state = Table::new(self.dynamodb.clone(), state_table, &name);
         Ok(Worker {
-            table: RegistrationsTable::new(table, State::new(state)),
+            table: RegistrationsTable::new(table, State::new(state), source),
             octoeverywhere: OctoEverywhere::new(&octoeverywhere.0, *clock)?,
             topic: Topic {
                 client: Arc::clone(&self.sns),

@@ -17,7 +17,7 @@ use printbell_adapters::callback_secret::CallbackSecret;
 use printbell_adapters::clock::{Clock, machine_now};
 use printbell_adapters::emf::{self, Unit};
 use printbell_adapters::http::Connections;
-use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable};
+use printbell_adapters::key_ring::{KeyRings, KeySource, KeysUnavailable};
 use printbell_adapters::publisher::aws::AwsSinks;
 use printbell_adapters::publisher::{DeliveryError, Publisher, Sinks};
 use printbell_adapters::sqs::Queue;
@@ -78,7 +78,7 @@ impl Waiting for Queue {
 
 /// Works off the fallback queue.
 pub struct Redrive<S, W, Q> {
-    keys: KeyRing<S>,
+    keys: KeyRings<S>,
     publisher: Publisher<W>,
     queue: Q,
     connections: Connections,
@@ -95,7 +95,7 @@ impl Redrive<CallbackSecret, AwsSinks, Queue> {
         let retries = RetryConfig::standard().with_max_attempts(2);
         let connections = Connections::default();
         let aws = aws::configure(lookup, timeouts.build(), retries, &connections)?;
-        let keys = KeyRing::new(CallbackSecret::new(&aws, config.callback_secret_arn));
+        let keys = KeyRings::of(&aws, &config.callback_secret_arn, &config.old_secret_arn);
         let queue = Queue {
             client: Arc::new(Lazy::new(&aws, aws_sdk_sqs::Client::new)),
             url: config.fallback_queue_url.clone(),
@@ -115,9 +115,9 @@ impl Redrive<CallbackSecret, AwsSinks, Queue> {
 
 impl<S: KeySource, W: Sinks, Q: Waiting> Redrive<S, W, Q> {
     /// A redrive of these parts.
-    pub fn new(keys: KeyRing<S>, publisher: Publisher<W>, queue: Q, clock: Clock) -> Self {
+    pub fn new(keys: impl Into<KeyRings<S>>, publisher: Publisher<W>, queue: Q, clock: Clock) -> Self {
         Self {
-            keys,
+            keys: keys.into(),
             publisher,
             queue,
             connections: Connections::default(),

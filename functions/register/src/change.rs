@@ -2,6 +2,7 @@
 //! any point is finished by renew; how, the [protocol](printbell_shared::registration::protocol) says.
 
 use printbell_adapters::api_gateway::response::HttpResponse;
+use printbell_adapters::dynamodb::table::Unavailable;
 use printbell_adapters::registrations::ReadError;
 use printbell_adapters::worker::{AtOnce, WorkError, Worker};
 use printbell_shared::id::RegistrationKey;
@@ -29,8 +30,15 @@ pub(crate) async fn put(worker: &Worker, key: &RegistrationKey, update: WishUpda
 
 /// `DELETE`: there shall be no webhook at OctoEverywhere, and then no registration.
 pub(crate) async fn delete(worker: &Worker, key: &RegistrationKey) -> Result<HttpResponse, Problem> {
-    let row = work(worker, key, Errand::Delete).await?.and_then(|work| work.row);
-    Ok(match row {
+    let work = loop {
+        match work(worker, key, Errand::Delete).await? {
+            Some(work) => break work,
+            // One that a restore is about to bring is deleted too; one that it has brought meanwhile, as any other.
+            None if worker.table.bury(key).await.map_err(unnoted)? => return Ok(HttpResponse::no_content()),
+            None => {}
+        }
+    };
+    Ok(match work.row {
         Some(row) => show(202, &row, worker.clock.now()),
         None => HttpResponse::no_content(),
     })
@@ -71,6 +79,11 @@ async fn work(worker: &Worker, key: &RegistrationKey, errand: Errand) -> Result<
         }
         Err(interruption) => Err(unwritten(interruption.error)),
     }
+}
+
+/// What to tell when it can't be noted that a row is deleted.
+fn unnoted(error: Unavailable) -> Problem {
+    unwritten(WorkError::Write(error.into()))
 }
 
 /// What to tell when a row can't be had after the change to it is written.

@@ -12,6 +12,8 @@ pub(crate) struct Config {
     pub settings: Settings,
     /// How hard OctoEverywhere may be worked.
     pub limits: Limits,
+    /// The secret of the stack whose registrations are taken over; empty: there is none.
+    pub old_secret_arn: String,
 }
 
 impl Config {
@@ -24,6 +26,7 @@ impl Config {
                 in_flight: environment.optional("MAX_CALLS_IN_FLIGHT", Limits::DEFAULT.in_flight),
                 per_second: environment.optional("MAX_CALLS_PER_SECOND", Limits::DEFAULT.per_second),
             },
+            old_secret_arn: environment.optional("RESTORE_SECRET_ARN", String::new()),
         };
         environment.finish(config)
     }

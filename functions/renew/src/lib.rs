@@ -8,6 +8,7 @@
 //! | a key that is to be used no more | `retire` |
 //! | who holds which token, made again from the registrations | `rebuild` |
 //! | rows that were written by hand | `adopt` |
+//! | the registrations of another table | `restore` |
 //! | one run over what is due, one at a time, and each row of it | `run`, `turn`, `row` |
 //! | how hard OctoEverywhere is worked meanwhile | `pace` |
 //! | what a run came to, as answer and as metrics | `report` |
@@ -25,6 +26,7 @@ mod pace;
 mod reapply;
 mod rebuild;
 mod report;
+mod restore;
 mod retire;
 mod row;
 mod run;
@@ -46,21 +48,29 @@ use pace::Limits;
 use reapply::Forecast;
 use rebuild::Rebuilding;
 use report::Report;
+use restore::Origin;
 use retire::Retirement;
 
 /// The function.
 pub struct Renewals {
     setup: Setup,
     limits: Limits,
+    origin: Option<Origin>,
 }
 
 impl Renewals {
     /// The function on AWS; `lookup` reads the environment.
     pub async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let config = Config::from_env(&lookup)?;
+        let setup = Setup::new(config.settings, lookup)?;
+        let origin = setup.source().map(|source| Origin {
+            source,
+            secret: setup.old_secret(&config.old_secret_arn),
+        });
         Ok(Self {
-            setup: Setup::new(config.settings, lookup)?,
+            setup,
             limits: config.limits,
+            origin,
         })
     }
 
@@ -71,7 +81,10 @@ impl Renewals {
         let limits = self.limits;
         // Boxed, because the compiler computes the layout of each, and gives up on all of them in one.
         Ok(match payload {
-            Event::Run => Box::pin(run(worker, limits, &context.env_config.function_name)).await?,
+            Event::Run => {
+                let function = &context.env_config.function_name;
+                Box::pin(run(worker, limits, self.origin.as_ref(), function)).await?
+            }
             Event::Reapply(scope) => sweep_for(&worker, limits, Reason::Reapply(scope)).await?,
             Event::Alarm(AlarmChange::Recovery) => sweep_for(&worker, limits, Reason::Recovery).await?,
             Event::Alarm(AlarmChange::Other) => Summary::Nothing {},
@@ -115,8 +128,8 @@ async fn sweep_for(worker: &Worker, limits: Limits, reason: Reason) -> Result<Su
     Ok(Summary::Sweep { sweep })
 }
 
-/// A run, its figures logged as metrics.
-async fn run(worker: Arc<Worker>, limits: Limits, function: &str) -> Result<Summary, Error> {
+/// A run, its figures logged as metrics. What failed of a restore is its error, once everything else is done.
+async fn run(worker: Arc<Worker>, limits: Limits, origin: Option<&Origin>, function: &str) -> Result<Summary, Error> {
     let now = worker.clock.now();
     // Without a key nothing can be renewed: better not to take any lease.
     worker.keys.signing_key(now).await?;
@@ -126,12 +139,15 @@ async fn run(worker: Arc<Worker>, limits: Limits, function: &str) -> Result<Summ
             is_another_run_under_way: true,
         }));
     }
-    let report = run::run(Arc::clone(&worker), limits).await;
+    let run = run::run(Arc::clone(&worker), limits, origin).await;
     // It is over with the invocation, if nobody can be told now.
     if let Err(error) = worker.table.state.end_run().await {
         tracing::error!("the run's turn can't be given back: {error}");
     }
-    let report = report?;
+    let (report, failure) = run?;
     println!("{}", report.to_emf(function, now));
-    Ok(Summary::Run(report))
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(Summary::Run(report)),
+    }
 }

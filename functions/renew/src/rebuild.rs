@@ -10,7 +10,6 @@ use jiff::SignedDuration;
 use printbell_adapters::dynamodb::table::Unavailable;
 use printbell_adapters::registrations::page::{PageError, Scope};
 use printbell_adapters::worker::Worker;
-use printbell_shared::registration::Registration;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -77,7 +76,7 @@ pub(crate) async fn rebuild(worker: &Arc<Worker>, rebuild: Rebuild) -> Result<Re
                 }
             }
         }
-        let claims = rows.into_iter().map(|row| claim(worker, row));
+        let claims = rows.iter().map(|row| worker.table.claim_all(row));
         let mut claims = stream::iter(claims).buffer_unordered(AT_ONCE);
         while let Some(is_new) = claims.next().await {
             match is_new? {
@@ -96,14 +95,4 @@ pub(crate) async fn rebuild(worker: &Arc<Worker>, rebuild: Rebuild) -> Result<Re
             return Ok(rebuilding);
         }
     }
-}
-
-/// Claims what a row has and nobody holds; tells whether there was anything. What somebody else holds is settled between the two
-/// rows when either is renewed.
-async fn claim(worker: &Worker, row: Registration) -> Result<bool, Unavailable> {
-    let mut is_new = false;
-    for claim in row.claims() {
-        is_new |= worker.table.state.claim(&claim, &row.key).await?;
-    }
-    Ok(is_new)
 }

@@ -7,6 +7,7 @@ use printbell_shared::registration::renewal::{Effect, EpochSeconds, Status};
 use serde::Serialize;
 
 use crate::pace::Stop;
+use crate::restore::Restoration;
 use crate::row::RowResult;
 use crate::sweep::Swept;
 
@@ -44,6 +45,10 @@ pub(crate) struct Report {
     pub sweep_failed: u64,
     /// How many sweeps there are, under way or about to begin: one, or none.
     pub sweeps: u64,
+    /// Registrations of another table that were taken over.
+    pub restored: u64,
+    /// How many restores there are, under way or about to begin: one, or none.
+    pub restores: u64,
     /// Why the run ended before everything was done.
     pub stopped: Option<Stop>,
     /// One if that was OctoEverywhere, which failed too often in a row.
@@ -74,6 +79,8 @@ impl Report {
             swept: 0,
             sweep_failed: 0,
             sweeps: 0,
+            restored: 0,
+            restores: 0,
             stopped: None,
             service_failures: 0,
             refusal_percent: None,
@@ -94,6 +101,7 @@ impl Report {
             report,
             tally,
             is_under_way,
+            ..
         } = swept;
         self.due += report.left_over;
         self.left_over += report.left_over;
@@ -106,6 +114,12 @@ impl Report {
         self.swept = tally.applied;
         self.sweep_failed = tally.failed;
         self.sweeps = u64::from(is_under_way);
+    }
+
+    /// Adds how far the restore is.
+    pub(crate) fn add_restoration(&mut self, restoration: &Restoration) {
+        self.restored = restoration.restored;
+        self.restores = u64::from(restoration.is_under_way);
     }
 
     /// Counts one row that was worked on; says in the log what needs a person.
@@ -188,6 +202,7 @@ impl Report {
             ("brokenOff", self.broken_off),
             ("sweeps", self.sweeps),
             ("sweepFailed", self.sweep_failed),
+            ("restores", self.restores),
             ("serviceFailures", self.service_failures),
             ("emptyTable", self.empty_table),
         ];

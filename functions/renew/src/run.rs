@@ -14,6 +14,7 @@ use tokio::time::Duration;
 use crate::health;
 use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace, Share};
 use crate::report::Report;
+use crate::restore::{self, Origin, Restoration, RestoreError};
 use crate::row::{RowResult, RowsUnderWay, renew};
 use crate::sweep::{SweepError, Sweeping};
 
@@ -37,25 +38,41 @@ pub(crate) enum RunError {
     Sweep(#[from] SweepError),
 }
 
-/// Renews what is due, and goes on with the sweep, as far as the invocation's time goes.
+/// Goes on with the restore from `origin`, then renews what is due and goes on with the sweep, as far as the invocation's time goes.
+/// Tells what failed of the restore apart, since nothing else fails with it.
 ///
 /// # Errors
 /// When a table can't be read. What was renewed until then is written.
-pub(crate) async fn run(worker: Arc<Worker>, limits: Limits) -> Result<Report, RunError> {
+pub(crate) async fn run(
+    worker: Arc<Worker>,
+    limits: Limits,
+    origin: Option<&Origin>,
+) -> Result<(Report, Option<RestoreError>), RunError> {
+    let mut restoration = match origin {
+        Some(origin) => Box::pin(restore::go_on(&worker, origin)).await,
+        None => Restoration::default(),
+    };
     let began = worker.clock.now();
     let pace = Arc::new(RunPace::until_deadline(limits, &worker));
     let rows = RowsUnderWay::default();
     let end = Arc::new(EndOfRows(Arc::clone(&pace)));
-    let sweep = Sweeping::begin(&worker, began).await?;
+    let sweep = Sweeping::begin(&worker, began, restoration.rest.take()).await?;
     let swept = sweep.go_on(limits, &pace, rows.clone(), Arc::clone(&end));
     let renewed = renew_due(&worker, limits, &pace, rows, end, began);
     // Each to its end, whatever becomes of the other.
     let (renewed, swept) = tokio::join!(renewed, swept);
     let mut report = renewed?;
-    report.add_sweep(swept?);
+    let mut swept = swept?;
+    if let (Some(rest), Some(origin)) = (swept.proven.take(), origin)
+        && let Err(error) = rest.end(&worker, origin).await
+    {
+        restoration.fail(error);
+    }
+    report.add_restoration(&restoration);
+    report.add_sweep(swept);
     report.stop(pace.stop());
     health::check(&worker, &pace, &mut report).await;
-    Ok(report)
+    Ok((report, restoration.failure))
 }
 
 /// Renews what is due.

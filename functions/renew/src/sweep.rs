@@ -30,6 +30,7 @@ use tokio::time::{Duration, sleep};
 
 use crate::pace::{ANSWERS_TO_JUDGE, Limits, RunPace, Share};
 use crate::report::Report;
+use crate::restore::Rest;
 use crate::row::{RowResult, RowsUnderWay};
 use crate::run::{AHEAD, EndOfRows};
 
@@ -74,6 +75,8 @@ pub(crate) struct Swept {
     pub tally: Tally,
     /// Whether there is more of it to do, now or soon.
     pub is_under_way: bool,
+    /// That no webhook bears a key of the old secret any more.
+    pub proven: Option<Rest>,
 }
 
 /// The sweep, as a run goes on with it.
@@ -83,12 +86,15 @@ pub(crate) struct Sweeping {
     began: Timestamp,
     /// What rows are held against.
     standard: Standard,
-    /// Versions of the secret that are to be retired.
-    retiring: Arc<BTreeSet<VersionId>>,
+    /// Versions of the secret, and of the old one, that no webhook is to bear in the end.
+    ending: Arc<BTreeSet<VersionId>>,
     /// Since when nobody signs with them any more.
     rests: BTreeMap<VersionId, EpochSeconds>,
     /// Whether there are others that are to be retired, and may still be signed with.
     is_early: bool,
+    /// What is to be shown of the old secret, and whether it was.
+    rest: Option<Rest>,
+    is_proven: bool,
     pages: Pages,
     report: Report,
     tally: Tally,
@@ -96,21 +102,25 @@ pub(crate) struct Sweeping {
 }
 
 impl Sweeping {
-    /// Looks what there is to do for a run that began at `began`: whether the stack has changed, and how far the sweep is.
-    pub(crate) async fn begin(worker: &Arc<Worker>, began: Timestamp) -> Result<Self, SweepError> {
+    /// Looks what there is to do for a run that began at `began`: whether the stack has changed, and how far the sweep is; and what it
+    /// has to show after a restore.
+    pub(crate) async fn begin(worker: &Arc<Worker>, began: Timestamp, rest: Option<Rest>) -> Result<Self, SweepError> {
         let keys = worker.keys.maintain(began).await?;
         let url = worker.public_url.clone();
-        let is_key_retiring = !keys.retiring.is_empty();
+        let old = rest.iter().flat_map(|rest| &rest.keys);
+        let ending: BTreeSet<_> = keys.retiring.keys().chain(old).cloned().collect();
         let state = &worker.table.state;
-        let stored = state.change_sweep(|sweep| sweep.look(&url, is_key_retiring, began.into()));
+        let stored = state.change_sweep(|sweep| sweep.look(&url, !ending.is_empty(), began.into()));
         Ok(Self {
             stored: stored.await?,
             worker: Arc::clone(worker),
             began,
             standard: Standard { url, keys: keys.good },
-            retiring: Arc::new(keys.retiring.keys().cloned().collect()),
+            ending: Arc::new(ending),
             rests: keys.retiring,
             is_early: !keys.last_uses.is_empty(),
+            is_proven: rest.as_ref().is_some_and(|rest| rest.keys.is_empty()),
+            rest,
             pages: Pages::default(),
             report: Report::new(began),
             tally: Tally::default(),
@@ -136,6 +146,7 @@ impl Sweeping {
         self.save(self.worker.clock.now()).await?;
         Ok(Swept {
             is_under_way: self.stored.sweep.lap.is_some(),
+            proven: self.rest.filter(|_| self.is_proven),
             report: self.report,
             tally: self.tally,
         })
@@ -171,7 +182,7 @@ impl Sweeping {
                 let row = match row {
                     Ok(row) if renovation.is_for(&row) => row,
                     Ok(row) => {
-                        let bearing = u64::from(row.may_bear(&self.retiring));
+                        let bearing = u64::from(row.may_bear(&self.ending));
                         self.pages.add(
                             number,
                             Tally {
@@ -202,7 +213,7 @@ impl Sweeping {
                     run: Arc::clone(run),
                     pace: Arc::clone(&pace),
                     renovation: Arc::clone(&renovation),
-                    retiring: Arc::clone(&self.retiring),
+                    ending: Arc::clone(&self.ending),
                 };
                 rows.spawn(pass.renew(row.key, under_way.clone()));
             }
@@ -268,8 +279,8 @@ impl Sweeping {
         Ok(true)
     }
 
-    /// Every row was passed: no webhook bears a key any more that is to be retired, or so many do.
-    async fn finish(&self, lap: &Lap<Cursor>, now: Timestamp) -> Result<(), SweepError> {
+    /// Every row was passed: no webhook bears a key any more that is to end, or so many do.
+    async fn finish(&mut self, lap: &Lap<Cursor>, now: Timestamp) -> Result<(), SweepError> {
         let Tally {
             applied,
             failed,
@@ -290,6 +301,15 @@ impl Sweeping {
             } else {
                 self.worker.keys.finish_retirement(version, now).await?;
                 tracing::info!(key, "the key is retired");
+            }
+        }
+        if self.rest.as_ref().is_some_and(|rest| is_proof(&rest.since)) {
+            self.is_proven |= bearing == 0;
+            if bearing > 0 {
+                tracing::warn!(
+                    bearing,
+                    "webhooks may still bear keys of the old secret; they are tried again tomorrow"
+                );
             }
         }
         Ok(())
@@ -391,7 +411,7 @@ struct Pass {
     run: Arc<RunPace>,
     pace: Arc<Share>,
     renovation: Arc<Renovation>,
-    retiring: Arc<BTreeSet<VersionId>>,
+    ending: Arc<BTreeSet<VersionId>>,
 }
 
 impl Pass {
@@ -454,7 +474,7 @@ impl Pass {
             applied: u64::from(is_applied),
             failed: u64::from(fails),
             missing: 0,
-            bearing: u64::from(row.is_some_and(|row| row.may_bear(&self.retiring))),
+            bearing: u64::from(row.is_some_and(|row| row.may_bear(&self.ending))),
         }
     }
 }

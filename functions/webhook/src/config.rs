@@ -14,6 +14,8 @@ pub(crate) struct Config {
     pub dead_letter_queue_url: String,
     /// The secret that signs the callback tokens.
     pub callback_secret_arn: String,
+    /// The secret of the stack whose registrations are taken over; empty: there is none.
+    pub old_secret_arn: String,
     /// The time.
     pub clock: Clock,
 }
@@ -27,6 +29,7 @@ impl Config {
             fallback_queue_url: environment.required("FALLBACK_QUEUE_URL"),
             dead_letter_queue_url: environment.required("DEAD_LETTER_QUEUE_URL"),
             callback_secret_arn: environment.required("CALLBACK_SECRET_ARN"),
+            old_secret_arn: environment.optional("RESTORE_SECRET_ARN", String::new()),
             clock: environment.clock(),
         };
         environment.finish(config)

@@ -15,7 +15,7 @@ use printbell_adapters::aws;
 use printbell_adapters::callback_secret::CallbackSecret;
 use printbell_adapters::clock::{Clock, end_of_invocation, machine_now};
 use printbell_adapters::http::Connections;
-use printbell_adapters::key_ring::{KeyRing, KeySource, KeysUnavailable};
+use printbell_adapters::key_ring::{KeyRings, KeySource, KeysUnavailable};
 use printbell_adapters::publisher::aws::AwsSinks;
 use printbell_adapters::publisher::{DeliveryError, Publisher, Sinks};
 use printbell_shared::callback::keys::Verdict;
@@ -48,7 +48,7 @@ pub enum Refusal {
 
 /// The receiver: one process, one callback at a time.
 pub struct Receiver<S, W> {
-    keys: KeyRing<S>,
+    keys: KeyRings<S>,
     publisher: Publisher<W>,
     connections: Connections,
     unknown_keys: RefCell<UnknownKeys>,
@@ -63,7 +63,7 @@ impl Receiver<CallbackSecret, AwsSinks> {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
         let connections = Connections::default();
         let aws = aws::configure(lookup, timeouts, RetryConfig::disabled(), &connections)?;
-        let keys = KeyRing::new(CallbackSecret::new(&aws, config.callback_secret_arn));
+        let keys = KeyRings::of(&aws, &config.callback_secret_arn, &config.old_secret_arn);
         let sinks = AwsSinks::new(
             &aws,
             config.topic_arn,
@@ -83,9 +83,9 @@ impl Receiver<CallbackSecret, AwsSinks> {
 
 impl<S: KeySource, W: Sinks> Receiver<S, W> {
     /// A receiver of these parts.
-    pub fn new(keys: KeyRing<S>, publisher: Publisher<W>, clock: Clock) -> Self {
+    pub fn new(keys: impl Into<KeyRings<S>>, publisher: Publisher<W>, clock: Clock) -> Self {
         Self {
-            keys,
+            keys: keys.into(),
             publisher,
             connections: Connections::default(),
             unknown_keys: RefCell::default(),
@@ -214,7 +214,7 @@ mod tests {
     use std::cell::Cell;
 
     use lambda_runtime::Context;
-    use printbell_adapters::key_ring::Version;
+    use printbell_adapters::key_ring::{KeyRing, Version};
     use printbell_shared::callback;
     use printbell_shared::callback::key::CallbackKey;
     use printbell_shared::callback::keys::Listing;

@@ -23,7 +23,7 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
             .or(state.behaviours.get(&service).copied())
             .unwrap_or(Behaviour::Ok);
         if service == Service::SecretsManager && behaviour == Behaviour::Ok {
-            behaviour = state.secrets.behaviour(&action, &request.body);
+            behaviour = state.secrets.of(&request.body).behaviour(&action, &request.body);
         }
         *state.counts.entry((service, action.clone())).or_default() += 1;
         if !state.forgetful {
@@ -43,7 +43,7 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
         match service {
             Service::Sns => sns::work(&mut state, &action, &request.body),
             Service::Sqs => sqs::work(&mut state, &action, &request.body),
-            Service::SecretsManager => secrets::work(&mut state.secrets, &action, &request.body),
+            Service::SecretsManager => secrets::work(state.secrets.of(&request.body), &action, &request.body),
             Service::DynamoDb => dynamodb::work(&mut state.database, &action, &request.body),
         }
     };

@@ -104,7 +104,7 @@ fn one_table(database: &mut Database, action: &str, request: &Value) -> Result<S
         "DeleteItem" => write::one(table, Operation::Delete, request),
         "Query" => page::query(table, request),
         "Scan" => page::scan(table, request),
-        "DescribeTable" => Ok(StubResponse::json(&json!({"Table": {"ItemCount": table.items.len()}}))),
+        "DescribeTable" => Ok(StubResponse::json(&json!({"Table": table.description()}))),
         other => bail!("the stub doesn't know {other}"),
     }
 }

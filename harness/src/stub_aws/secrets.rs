@@ -1,5 +1,7 @@
-//! Secrets Manager: one secret with its versions and their labels, as AWS documents them: one version bears a label, all bear 20
+//! Secrets Manager: secrets with their versions and labels, as AWS documents them: one version bears a label, all bear 20
 //! of them together, and a version without any is gone.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -28,13 +30,33 @@ pub struct SecretVersion {
     pub behaviour: Behaviour,
 }
 
-/// The secret: whatever name it is asked for by.
+/// A secret.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     /// Its versions, the oldest first.
     pub versions: Vec<SecretVersion>,
     /// Whether a rotation takes away what labels the version bore that was current until then, which is contested of AWS.
     pub loses_labels: bool,
+    /// Whether it is waiting to be deleted: it is described, and nobody may read it.
+    pub is_deleted: bool,
+    /// How the service behaves when it is about this secret.
+    pub behaviour: Behaviour,
+}
+
+/// All secrets: those that a test has made by their ARNs, and one for every other name.
+#[derive(Default)]
+pub(super) struct Vault {
+    pub any: Secrets,
+    pub others: BTreeMap<String, Secrets>,
+}
+
+impl Vault {
+    /// The secret that a request is about.
+    pub(super) fn of(&mut self, body: &[u8]) -> &mut Secrets {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let other = request["SecretId"].as_str().and_then(|id| self.others.get_mut(id));
+        other.unwrap_or(&mut self.any)
+    }
 }
 
 /// Why a label isn't moved.
@@ -148,6 +170,9 @@ impl Secrets {
 
     /// How the service behaves to a request.
     pub(super) fn behaviour(&self, action: &str, body: &[u8]) -> Behaviour {
+        if self.behaviour != Behaviour::Ok {
+            return self.behaviour;
+        }
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let version = (action == "GetSecretValue").then(|| self.find(&request)).flatten();
         version.map_or(Behaviour::Ok, |version| version.behaviour)
@@ -174,14 +199,22 @@ pub(super) fn work(secrets: &mut Secrets, action: &str, body: &[u8]) -> StubResp
         "DescribeSecret" if !secrets.versions.is_empty() => {
             let stages = |version: &SecretVersion| (version.id.clone(), json!(version.stages));
             let stages: serde_json::Map<_, _> = secrets.versions.iter().map(stages).collect();
-            StubResponse::json(&json!({
+            let mut secret = json!({
                 "ARN": request["SecretId"],
                 "Name": "callback-key",
                 "CreatedDate": CREATED,
                 "LastChangedDate": CREATED,
                 "VersionIdsToStages": stages,
-            }))
+            });
+            if secrets.is_deleted {
+                secret["DeletedDate"] = CREATED.into();
+            }
+            StubResponse::json(&secret)
         }
+        _ if secrets.is_deleted => refusal(
+            "InvalidRequestException",
+            "You can't perform this operation on the secret because it was marked for deletion.",
+        ),
         "GetSecretValue" => match secrets.find(&request) {
             Some(version) => StubResponse::json(&json!({
                 "ARN": request["SecretId"],

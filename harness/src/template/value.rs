@@ -1,5 +1,7 @@
 //! What the template's values come to in a pretended stack, in which every resource bears its own logical id.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Template;
@@ -69,6 +71,7 @@ impl Template {
     fn reference(&self, name: &str) -> Result<String> {
         match name {
             "AWS::AccountId" => return Ok(ACCOUNT.to_owned()),
+            "AWS::NoValue" => bail!("with these parameters there is no value"),
             "AWS::Partition" => return Ok("aws".to_owned()),
             "AWS::Region" => return Ok(self.parameters.get(name).map_or(REGION, String::as_str).to_owned()),
             "AWS::StackName" => return Ok("printbell".to_owned()),
@@ -80,6 +83,12 @@ impl Template {
                 Some(value) => Ok(value.clone()),
                 None => self.value(parameter.at(&["Default"])?),
             };
+        }
+        if let Some(function) = name.strip_suffix(".Alias") {
+            let alias = self
+                .root
+                .at(&["Resources", function, "Properties", "AutoPublishAlias"])?;
+            return Ok(arn("lambda", &format!("function:{function}:{}", alias.text()?)));
         }
         match self.kind(name)? {
             "AWS::ApiGatewayV2::Api" => Ok(API_HOST.split('.').next().unwrap_or_default().to_owned()),
@@ -122,6 +131,25 @@ impl Template {
         Ok(value)
     }
 
+    /// The parameters that a part of the template refers to, by way of conditions too.
+    pub(super) fn parameters_in<'a>(&'a self, node: &'a Node, names: &mut BTreeSet<&'a str>) -> Result<()> {
+        let Node::Call(function, argument) = node else {
+            let parts = node.items().iter().chain(node.pairs().iter().map(|(_, value)| value));
+            return parts.into_iter().try_for_each(|part| self.parameters_in(part, names));
+        };
+        let is_parameter = |name: &&str| self.root.at(&["Parameters", name]).is_ok();
+        match (function.as_str(), argument.items()) {
+            ("Ref", _) => names.extend(Some(argument.text()?).filter(is_parameter)),
+            ("If", [condition, ..]) => {
+                self.parameters_in(self.root.at(&["Conditions", condition.text()?])?, names)?;
+            }
+            ("Sub", []) => names.extend(named_in(argument.text()?).filter(is_parameter)),
+            ("Sub", [text, ..]) => names.extend(named_in(text.text()?).filter(is_parameter)),
+            _ => {}
+        }
+        self.parameters_in(argument, names)
+    }
+
     fn kind(&self, resource: &str) -> Result<&str> {
         self.root.at(&["Resources", resource, "Type"])?.text()
     }
@@ -135,6 +163,13 @@ impl Template {
         self.parameters.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
+}
+
+/// What stands between `${` and `}`.
+fn named_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${")
+        .skip(1)
+        .filter_map(|part| Some(part.split_once('}')?.0))
 }
 
 fn arn(service: &str, resource: &str) -> String {

@@ -55,6 +55,8 @@ pub struct Listing {
     size: usize,
     /// How many labels are Printbell's, on the right version or not.
     labels: usize,
+    /// Whether the current version counts without its label.
+    counts_current: bool,
 }
 
 impl Listing {
@@ -82,7 +84,27 @@ impl Listing {
             bearers,
             size,
             labels,
+            counts_current: true,
         })
+    }
+
+    /// The same of a secret that nobody signs with any more: only what bears its label counts.
+    pub fn of_labels(self) -> Self {
+        Self {
+            counts_current: false,
+            ..self
+        }
+    }
+
+    /// That of a secret none of whose versions counts.
+    pub fn empty() -> Self {
+        Self {
+            current: VersionId::from(""),
+            bearers: BTreeSet::new(),
+            size: 0,
+            labels: 0,
+            counts_current: false,
+        }
     }
 
     /// The version that Secrets Manager calls current.
@@ -107,8 +129,9 @@ impl Listing {
 
     /// The versions that count.
     pub fn versions(&self) -> impl Iterator<Item = &VersionId> {
-        let others = self.bearers.iter().filter(|version| **version != self.current);
-        std::iter::once(&self.current).chain(others)
+        let current = Some(&self.current).filter(|_| self.counts_current);
+        let others = self.bearers.iter().filter(move |version| Some(*version) != current);
+        current.into_iter().chain(others)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | There is no time left: what do I write? | [`Renewal::release`] |
 //! | The app wants something else | [`Renewal::put`], [`Renewal::delete`], [`Renewal::renew_now`], [`Renewal::reapply`] |
 //! | Its token goes to another registration, and comes back | [`Renewal::replaced`], [`Renewal::given_back`] |
+//! | It comes to another table | [`Renewal::in_another_table`] |
 //! | When is the next attempt? | [`Slot::next`], [`KeyHash::retry_delay`] |
 //!
 //! # The protocol
@@ -26,6 +27,7 @@
 //! 3. Without a call, while the row has a change of status to announce: publish it, then write [`Renewal::published`]; or
 //!    [`Renewal::postponed`], if the topic can't be told. Calls come first, so that a topic that is down costs no renewal.
 
+mod another_table;
 mod backoff;
 mod change;
 mod cycle;

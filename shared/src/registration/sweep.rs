@@ -111,6 +111,8 @@ pub enum Reason {
     Retirement,
     /// A key is refused, whoever bears it.
     ForcedRetirement,
+    /// The registrations of another table were taken over.
+    Restore,
 }
 
 /// What is known of the sweep: one at a time. `P` is a place in the table.
@@ -182,11 +184,12 @@ impl<P> Default for Sweep<P> {
 }
 
 impl<P> Sweep<P> {
-    /// What a run finds whose stack says `url`, and has a key to be retired or not. Tells whether anything has changed.
+    /// What a run finds whose stack says `url`, and has keys that no webhook is to bear in the end, or not. Tells whether anything has
+    /// changed.
     ///
     /// Two configurations may be alive for some minutes, and each takes the other's for a change: the sweep begins when only one has
     /// been heard of for [`SETTLING_TIME`].
-    pub fn look(&mut self, url: &str, is_key_retiring: bool, now: EpochSeconds) -> bool {
+    pub fn look(&mut self, url: &str, has_keys_to_end: bool, now: EpochSeconds) -> bool {
         let is_new = self.url.as_deref() != Some(url);
         if is_new {
             self.url = Some(url.to_owned());
@@ -194,7 +197,7 @@ impl<P> Sweep<P> {
         }
         let recovers = self.look_for_recovery(now);
         // The last one left rows under it that couldn't be set.
-        let is_left = is_key_retiring && self.lap.is_none() && self.end.is_none_or(|end| end + LAP_INTERVAL <= now);
+        let is_left = has_keys_to_end && self.lap.is_none() && self.end.is_none_or(|end| end + LAP_INTERVAL <= now);
         if is_left {
             self.start(EVERYTHING, None, now);
         }
@@ -208,6 +211,7 @@ impl<P> Sweep<P> {
             Reason::Recovery => self.is_recovery_due = true,
             Reason::Retirement => self.start(EVERYTHING, None, now + KEY_SETTLING_TIME),
             Reason::ForcedRetirement => self.start(EVERYTHING, None, now + FORCED_SETTLING_TIME),
+            Reason::Restore => self.start(EVERYTHING, None, now),
         }
     }
 

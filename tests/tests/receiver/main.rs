@@ -11,6 +11,7 @@ mod fuzz;
 mod keys;
 mod odd_input;
 mod redrive;
+mod restore;
 mod rotation;
 mod silence;
 mod stage;

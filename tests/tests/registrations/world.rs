@@ -59,6 +59,11 @@ impl World {
         (self.register, self.renew) = functions;
     }
 
+    /// How far the functions' clocks are ahead, in seconds.
+    pub fn ahead(&self) -> i64 {
+        self.offset
+    }
+
     /// What the functions take for now.
     pub fn now(&self) -> i64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

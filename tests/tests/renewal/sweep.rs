@@ -89,12 +89,11 @@ async fn webhooks_that_an_outage_got_switched_off_are_on_again_by_themselves() {
         }
         world.allow_calls("100").await;
         // Neither way out works for an hour, and every printer has something to tell every ten minutes.
-        let webhook = world.stack.function("webhook").unwrap();
         let nowhere = [
             ("TOPIC_ARN", Some("arn:aws:sns:eu-central-1:000000000000:gone")),
             ("FALLBACK_QUEUE_URL", Some("http://127.0.0.1:9/gone")),
         ];
-        world.aws.set_environment(webhook, &nowhere).await.unwrap();
+        world.stack.set_environment("webhook", &nowhere).await.unwrap();
         for _ in 0..6 {
             world.advance(MINUTE * 10).await;
             let deliveries = printers
@@ -107,7 +106,7 @@ async fn webhooks_that_an_outage_got_switched_off_are_on_again_by_themselves() {
             ("TOPIC_ARN", Some(&*outputs.topic_arn)),
             ("FALLBACK_QUEUE_URL", Some(&*outputs.fallback_queue_url)),
         ];
-        world.aws.set_environment(webhook, &right).await.unwrap();
+        world.stack.set_environment("webhook", &right).await.unwrap();
         for printer in &printers {
             assert_eq!(standing(&world, printer).await, Standing::Disabled);
         }

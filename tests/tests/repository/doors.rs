@@ -1,4 +1,4 @@
-//! What `CallbackDoor`, and the two rates, make of the stack.
+//! What `CallbackDoor`, the two rates and the two concurrencies make of the stack.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ fn the_function_url_is_open_and_the_function_is_not() {
     assert_eq!(property("WebhookUrl", "AuthType"), "NONE");
     for id in &FUNCTION_URL[1..] {
         assert_eq!(property(id, "Principal"), "*");
-        assert_eq!(property(id, "FunctionName"), "WebhookFunction");
+        assert!(property(id, "FunctionName").ends_with(":function:WebhookFunction:live"));
     }
     let actions = ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"];
     assert_eq!(
@@ -138,6 +138,36 @@ fn each_route_is_throttled_by_its_parameter() {
         &["RouteSettings", "POST /octoeverywhere/webhook", "ThrottlingRateLimit"],
     );
     assert_eq!(limit.unwrap(), "5000");
+}
+
+#[test]
+fn the_receiver_alone_has_executions_of_its_own_where_the_operator_says_so() {
+    for (concurrency, expected) in [(None, None), (Some("0"), None), (Some("400"), Some("400"))] {
+        let parameters = concurrency.map(|concurrency| ("CallbackConcurrency", concurrency));
+        let template = template(parameters.as_slice());
+        for function in template.functions().unwrap() {
+            let id = function.logical_id;
+            let reserved = template.property(&id, &["ReservedConcurrentExecutions"]).ok();
+            let expected = expected.filter(|_| id == "WebhookFunction");
+            assert_eq!(reserved.as_deref(), expected, "{id}, {concurrency:?}");
+        }
+    }
+}
+
+#[test]
+fn redrive_takes_as_many_batches_at_once_as_its_parameter_says() {
+    let at_once = |parameters| {
+        let path = [
+            "Events",
+            "FallbackQueue",
+            "Properties",
+            "ScalingConfig",
+            "MaximumConcurrency",
+        ];
+        template(parameters).property("RedriveFunction", &path).unwrap()
+    };
+    assert_eq!(at_once(&[]), "5");
+    assert_eq!(at_once(&[("RedriveConcurrency", "40")]), "40");
 }
 
 #[test]

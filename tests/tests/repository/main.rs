@@ -9,3 +9,4 @@ mod samples;
 mod sizes;
 mod snapshots;
 mod tidy;
+mod upgrade;

@@ -71,3 +71,25 @@ fn the_readme_names_every_parameter_and_route() {
         assert!(is_documented, "{route}");
     }
 }
+
+#[test]
+fn the_readme_names_the_tools_as_they_are_pinned() {
+    let (readme, pinned) = (read("README.md"), read("xtask/requirements/tools.txt"));
+    for (package, name) in [
+        ("aws-sam-cli", "sam"),
+        ("cargo-lambda", "cargo-lambda"),
+        ("ziglang", "zig"),
+    ] {
+        let mut versions = pinned
+            .lines()
+            .filter_map(|line| line.strip_prefix(package)?.strip_prefix("=="));
+        let version = versions.next().unwrap();
+        assert!(readme.contains(&format!("{name} {version}")), "{name} {version}");
+    }
+    let workspace = read("Cargo.toml");
+    let mut versions = workspace
+        .lines()
+        .filter_map(|line| line.strip_prefix("rust-version = "));
+    let version = versions.next().unwrap().trim_matches('"');
+    assert!(readme.contains(&format!("Rust {version}")), "Rust {version}");
+}

@@ -17,10 +17,12 @@ const SCAN_READ_UNITS: f64 = 0.125;
 /// The row once more, for its lease, and who holds its token.
 const RENEWAL_READ_UNITS: f64 = 2.0;
 /// The stack's `MaxCallsPerSecond` unless it is told otherwise.
-const CALLS_PER_SECOND: f64 = 20.0;
+pub(super) const CALLS_PER_SECOND: f64 = 20.0;
+/// What a fleet wants, to the mean of its calls at a cycle of up to 30 days (decision 0042).
+pub(super) const CALLS_TO_MEAN: f64 = 1.6;
 /// Calls begin in 885 of the 900 seconds of a run.
 const WORKING_SHARE: f64 = 885.0 / 900.0;
-const DAY_SECONDS: f64 = 86_400.0;
+pub(super) const DAY_SECONDS: f64 = 86_400.0;
 
 /// The bill of a sweep that passes `rows` and renews `renewals` of them, so many a second.
 fn of_a_sweep(rows: f64, renewals: f64, renewals_per_second: f64) -> Vec<Line> {
@@ -77,7 +79,7 @@ impl Course {
     fn new(rows: f64, cycle_days: u8) -> Self {
         let mean = rows / (f64::from(cycle_days) * DAY_SECONDS);
         let mean_of_rate = rows / (f64::from(cycle_days.min(30)) * DAY_SECONDS);
-        let calls_per_second = (mean_of_rate * 1.6).max(CALLS_PER_SECOND).ceil();
+        let calls_per_second = (mean_of_rate * CALLS_TO_MEAN).max(CALLS_PER_SECOND).ceil();
         let sweeps = calls_per_second / 2.0 * WORKING_SHARE;
         let regular = mean.min(sweeps);
         // Of the rows that it passes, `regular × t ÷ rows` were renewed at their slots since it began: the integral of

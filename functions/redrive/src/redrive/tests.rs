@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 
 use lambda_runtime::Context;
-use printbell_adapters::key_ring::Version;
+use printbell_adapters::key_ring::{KeyRing, Version};
 use printbell_shared::callback;
 use printbell_shared::callback::key::CallbackKey;
 use printbell_shared::callback::keys::Listing;

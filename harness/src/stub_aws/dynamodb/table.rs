@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::item::Item;
+use crate::fixtures::{ACCOUNT, REGION};
 
 /// What a table is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,21 @@ impl Table {
             items: BTreeMap::new(),
             schema,
         }
+    }
+
+    /// As DescribeTable shows it.
+    pub(super) fn description(&self) -> Value {
+        let TableSchema { name, key, .. } = &self.schema;
+        let part = |attribute: &KeyAttribute, kind: &str| json!({"AttributeName": attribute.name, "KeyType": kind});
+        let hash = part(&key.hash, "HASH");
+        let range = key.range.as_ref().map(|range| part(range, "RANGE"));
+        json!({
+            "TableName": name,
+            "TableArn": format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"),
+            "TableStatus": "ACTIVE",
+            "KeySchema": std::iter::once(hash).chain(range).collect::<Vec<_>>(),
+            "ItemCount": self.items.len(),
+        })
     }
 
     /// Puts an item, whatever was there.
