@@ -233,6 +233,7 @@ async fn rows() -> (Vec<RowSample>, Vec<Item>) {
         "changed",
         "suspended",
         "refused",
+        "unanswered",
         "deleting",
         "leased",
         "taken",
@@ -252,6 +253,13 @@ async fn rows() -> (Vec<RowSample>, Vec<Item>) {
     samples.push(world.sample("active, of a known App Connection", "known").await);
     world.run().await;
     samples.push(world.sample("active", "active").await);
+
+    world
+        .octoeverywhere
+        .set_behaviour_for(&token("unanswered"), AppBehaviour::LostAnswer);
+    assert_eq!(world.put("unanswered", json!({"eventTypes": [7]})).await.status, 202);
+    samples.push(world.sample("set, and nobody was told", "unanswered").await);
+    world.answer_for("unanswered", 200);
 
     world.everyone_gets(500);
     assert_eq!(
@@ -305,6 +313,8 @@ async fn rows() -> (Vec<RowSample>, Vec<Item>) {
     world.make_due("refused", 0);
     world.run().await;
     samples.push(world.sample("refused once", "refused").await);
+    // Else it may be called for, or not, when the next two die.
+    world.make_due("refused", world.now() + DAY / 2);
 
     world.die_during_the_call("renew", "{}", "leased").await;
     samples.push(world.sample("leased, by one who died", "leased").await);
