@@ -8,7 +8,7 @@
 //! | what a process says of its start | [`start`] |
 //! | requests and responses of an HTTP API or a function URL | [`api_gateway`] |
 //! | the keys that sign callback tokens, for who checks them and for who signs | [`callback_secret`], [`old_secret`], [`key_ring`], [`signing_keys`] |
-//! | metrics | [`emf`] |
+//! | log and metrics | [`logging`], [`emf`] |
 //! | how a letter becomes durable | [`publisher`], [`sns`], [`sqs`] |
 //! | tables in DynamoDB, the registrations', and what isn't a registration | [`dynamodb`], [`registrations`], [`state`] |
 //! | the worker that carries out what the registrations' protocol says | [`worker`] |
@@ -24,6 +24,7 @@ pub mod emf;
 pub mod environment;
 pub mod http;
 pub mod key_ring;
+pub mod logging;
 pub mod octoeverywhere;
 pub mod old_secret;
 pub mod publisher;

@@ -14,6 +14,8 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
+use printbell_shared::registration::Registration;
+use printbell_shared::registration::app_connection::AppConnection;
 use printbell_shared::registration::protocol::CALL_TIMEOUT;
 use printbell_shared::registration::service_response::{self, Api, ServiceResponse};
 use printbell_shared::registration::wish::{AppToken, EventFilter};
@@ -38,6 +40,29 @@ const MAX_IN_HEADER: usize = 4 * 1024;
 
 /// The header that carries the credential, `AppToken` (names have no case).
 const APP_TOKEN: HeaderName = HeaderName::from_static("apptoken");
+
+/// The AppTokens of a call.
+pub struct Tokens<'a> {
+    /// Whose webhook it is about.
+    called: &'a AppToken,
+    /// All that the registration has: the answer may quote an older one, too.
+    known: Vec<&'a AppToken>,
+}
+
+impl<'a> Tokens<'a> {
+    /// To call for one of a registration's connections.
+    pub fn of(row: &'a Registration, called: &'a AppConnection) -> Self {
+        Self {
+            called: &called.token,
+            known: row.connections().map(|connection| &connection.token).collect(),
+        }
+    }
+
+    fn secrets(&self) -> Secrets<'a> {
+        let known = self.known.iter().copied();
+        Secrets::new([self.called].into_iter().chain(known).map(AppToken::expose))
+    }
+}
 
 /// Why there can't be a client.
 #[derive(Debug, Error)]
@@ -112,62 +137,47 @@ impl OctoEverywhere {
     /// of earlier calls, at once.
     pub async fn set_notification_webhook(
         &self,
-        app_token: &AppToken,
+        tokens: &Tokens<'_>,
         webhook_url: &SecretString,
         events: &EventFilter,
     ) -> ServiceResponse {
         let body = serde_json::to_vec(&SetNotificationWebhook {
-            app_token: in_body(app_token),
+            app_token: in_body(tokens.called),
             webhook_url: webhook_url.expose_secret(),
             inclusive_event_types_filter: events.types(),
         })
         .unwrap_or_default(); // strings and numbers: can't fail
-        self.call(
-            Api::Set,
-            "SetNotificationWebhook",
-            body,
-            app_token,
-            webhook_url.expose_secret(),
-        )
-        .await
+        self.call(Api::Set, "SetNotificationWebhook", body, tokens).await
     }
 
     /// Takes the webhook away.
-    pub async fn delete_notification_webhook(&self, app_token: &AppToken) -> ServiceResponse {
+    pub async fn delete_notification_webhook(&self, tokens: &Tokens<'_>) -> ServiceResponse {
         let body = serde_json::to_vec(&DeleteNotificationWebhook {
-            app_token: in_body(app_token),
+            app_token: in_body(tokens.called),
         })
         .unwrap_or_default(); // a string: can't fail
-        self.call(Api::Delete, "DeleteNotificationWebhook", body, app_token, "")
-            .await
+        self.call(Api::Delete, "DeleteNotificationWebhook", body, tokens).await
     }
 
     /// Has a test notification sent to the webhook, whatever its filter. The response's message tells what our URL answered.
-    pub async fn test_webhook(&self, app_token: &AppToken) -> ServiceResponse {
-        self.call(Api::Test, "TestWebhook", Vec::new(), app_token, "").await
+    pub async fn test_webhook(&self, tokens: &Tokens<'_>) -> ServiceResponse {
+        self.call(Api::Test, "TestWebhook", Vec::new(), tokens).await
     }
 
     /// Asks about the printer, and so whether the App Connection is still valid. The response's message is the JSON.
-    pub async fn info(&self, app_token: &AppToken) -> ServiceResponse {
-        self.call(Api::Test, "info", Vec::new(), app_token, "").await
+    pub async fn info(&self, tokens: &Tokens<'_>) -> ServiceResponse {
+        self.call(Api::Test, "info", Vec::new(), tokens).await
     }
 
-    /// Neither the token nor the `webhook_url` comes back in the response.
-    async fn call(
-        &self,
-        api: Api,
-        name: &str,
-        body: Vec<u8>,
-        app_token: &AppToken,
-        webhook_url: &str,
-    ) -> ServiceResponse {
-        let secrets = Secrets::new(app_token.expose(), webhook_url);
+    /// No token comes back in the response, neither one of these nor one that signs a callback.
+    async fn call(&self, api: Api, name: &str, body: Vec<u8>, tokens: &Tokens<'_>) -> ServiceResponse {
+        let secrets = tokens.secrets();
         let Ok(url) = format!("{}{name}", self.base).parse() else {
             return service_response::unreached("its URL can't be called");
         };
         let call = HttpCall {
             url,
-            headers: headers(&body, app_token),
+            headers: headers(&body, tokens.called),
             body,
         };
         // Both tries together take no longer than one.

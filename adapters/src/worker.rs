@@ -21,7 +21,7 @@ use tokio::time::{Duration, sleep};
 
 use crate::clock::Clock;
 use crate::key_ring::KeysUnavailable;
-use crate::octoeverywhere::OctoEverywhere;
+use crate::octoeverywhere::{OctoEverywhere, Tokens};
 use crate::registrations::{ReadError, RegistrationsTable, WriteError};
 use crate::signing_keys::SigningKeys;
 use crate::sns::Topic;
@@ -227,9 +227,11 @@ impl Worker {
         let Some((row, connection)) = connection else {
             unreachable!("only a row that is there, and has a token, is called for");
         };
-        let token = &connection.token;
+        let tokens = Tokens::of(row, connection);
         Ok(match call.kind {
-            CallKind::Delete | CallKind::Clear => (None, self.octoeverywhere.delete_notification_webhook(token).await),
+            CallKind::Delete | CallKind::Clear => {
+                (None, self.octoeverywhere.delete_notification_webhook(&tokens).await)
+            }
             CallKind::Set => {
                 let key = self.keys.signing_key(self.clock.now()).await?;
                 let url = callback::url(&self.public_url, &row.key, &row.wish.metadata, &key);
@@ -239,7 +241,7 @@ impl Worker {
                 };
                 let response = self
                     .octoeverywhere
-                    .set_notification_webhook(token, &url, &row.wish.events);
+                    .set_notification_webhook(&tokens, &url, &row.wish.events);
                 (Some(endpoint), response.await)
             }
         })

@@ -48,6 +48,13 @@ fn token(text: &str) -> AppToken {
     SecretString::from(text).try_into().unwrap()
 }
 
+fn alone(called: &AppToken) -> Tokens<'_> {
+    Tokens {
+        called,
+        known: Vec::new(),
+    }
+}
+
 fn service_fault() -> ResponseClass {
     ResponseClass::Temporary {
         fault: Fault::Service,
@@ -60,7 +67,7 @@ async fn set_sends_the_token_in_the_header_and_nowhere_else() {
     let (request, response) = exchange(answer(200, "", "{}"), |octoeverywhere| async move {
         let url = SecretString::from("https://bell.example.com/octoeverywhere/webhook?tenantId=a");
         octoeverywhere
-            .set_notification_webhook(&token("token-1"), &url, &EventFilter::new([65, 1]).unwrap())
+            .set_notification_webhook(&alone(&token("token-1")), &url, &EventFilter::new([65, 1]).unwrap())
             .await
     })
     .await;
@@ -86,13 +93,13 @@ async fn a_token_that_many_refuse_in_a_header_goes_into_the_body_of_a_post() {
                 let token = token.clone();
                 async move {
                     octoeverywhere
-                        .set_notification_webhook(&token, &url(), &EventFilter::default())
+                        .set_notification_webhook(&alone(&token), &url(), &EventFilter::default())
                         .await
                 }
             })
             .await;
             let (delete, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
-                octoeverywhere.delete_notification_webhook(&token).await
+                octoeverywhere.delete_notification_webhook(&alone(&token)).await
             })
             .await;
             [set, delete].map(|request| {
@@ -114,7 +121,7 @@ async fn a_token_that_many_refuse_in_a_header_goes_into_the_body_of_a_post() {
     // A GET has no body.
     let get = token(&long);
     let (request, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
-        octoeverywhere.test_webhook(&get).await
+        octoeverywhere.test_webhook(&alone(&get)).await
     })
     .await;
     assert!(request.contains(&format!("apptoken: {long}\r\n")) && request.ends_with("\r\n\r\n"));
@@ -139,7 +146,7 @@ async fn no_part_of_an_echoed_token_is_left() {
     ] {
         let token = token(&secret);
         let (_, response) = exchange(answer, |octoeverywhere| async move {
-            octoeverywhere.delete_notification_webhook(&token).await
+            octoeverywhere.delete_notification_webhook(&alone(&token)).await
         })
         .await;
         assert_eq!(response.code, Some(400));
@@ -152,7 +159,7 @@ async fn no_filter_is_sent_when_all_events_are_wanted() {
     let (request, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
         octoeverywhere
             .set_notification_webhook(
-                &token("token-1"),
+                &alone(&token("token-1")),
                 &SecretString::from("https://x"),
                 &EventFilter::default(),
             )
@@ -165,7 +172,9 @@ async fn no_filter_is_sent_when_all_events_are_wanted() {
 #[tokio::test]
 async fn the_other_calls_are_what_the_page_says() {
     let (request, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
-        octoeverywhere.delete_notification_webhook(&token("token-1")).await
+        octoeverywhere
+            .delete_notification_webhook(&alone(&token("token-1")))
+            .await
     })
     .await;
     assert!(
@@ -173,13 +182,13 @@ async fn the_other_calls_are_what_the_page_says() {
         "{request}"
     );
     let (request, response) = exchange(answer(200, "", r#"{"status":200}"#), |octoeverywhere| async move {
-        octoeverywhere.test_webhook(&token("token-1")).await
+        octoeverywhere.test_webhook(&alone(&token("token-1"))).await
     })
     .await;
     assert!(request.starts_with("GET /api/appconnection/TestWebhook "), "{request}");
     assert_eq!(response.message, r#"{"status":200}"#);
     let (request, _) = exchange(answer(200, "", ""), |octoeverywhere| async move {
-        octoeverywhere.info(&token("token-1")).await
+        octoeverywhere.info(&alone(&token("token-1"))).await
     })
     .await;
     assert!(request.starts_with("GET /api/appconnection/info "), "{request}");
@@ -189,7 +198,7 @@ async fn the_other_calls_are_what_the_page_says() {
 async fn an_echoed_token_is_masked_and_retry_after_is_read() {
     let limit = answer(429, "retry-after: 7\r\n", "slow down, token-1");
     let (_, response) = exchange(limit, |octoeverywhere| async move {
-        octoeverywhere.test_webhook(&token("token-1")).await
+        octoeverywhere.test_webhook(&alone(&token("token-1"))).await
     })
     .await;
     let expected = ResponseClass::Temporary {
@@ -207,7 +216,7 @@ async fn an_echoed_token_is_masked_and_retry_after_is_read() {
 async fn a_redirect_is_not_followed() {
     let redirect = answer(307, "location: http://127.0.0.1:9/elsewhere\r\n", "");
     let (_, response) = exchange(redirect, |octoeverywhere| async move {
-        octoeverywhere.test_webhook(&token("token-1")).await
+        octoeverywhere.test_webhook(&alone(&token("token-1"))).await
     })
     .await;
     assert!(
@@ -221,7 +230,7 @@ async fn a_redirect_is_not_followed() {
 async fn an_endless_answer_is_cut() {
     let endless = answer(200, "", &"x".repeat(50 * MAX_ANSWER));
     let (_, response) = exchange(endless, |octoeverywhere| async move {
-        octoeverywhere.info(&token("token-1")).await
+        octoeverywhere.info(&alone(&token("token-1"))).await
     })
     .await;
     assert_eq!(response.class, ResponseClass::Applied);
@@ -232,7 +241,7 @@ async fn an_endless_answer_is_cut() {
 async fn a_refused_connection_is_the_service_s_fault() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let octoeverywhere = OctoEverywhere::new(&format!("http://{unused}"), Clock::default()).unwrap();
-    let response = octoeverywhere.info(&token("token-1")).await;
+    let response = octoeverywhere.info(&alone(&token("token-1"))).await;
     assert_eq!(response.class, service_fault(), "{}", response.message);
     assert!(response.message.contains("refused"), "{}", response.message);
 }
@@ -345,7 +354,9 @@ async fn a_connection_that_breaks_before_the_answer_begins_is_replaced_once() {
     ] {
         let (url, count) = server(move |n| if n == 0 { first } else { rest }).await;
         let octoeverywhere = OctoEverywhere::new(&url, Clock::default()).unwrap();
-        let response = octoeverywhere.delete_notification_webhook(&token("token-1")).await;
+        let response = octoeverywhere
+            .delete_notification_webhook(&alone(&token("token-1")))
+            .await;
         assert_eq!(response.class, class, "{name}: {}", response.message);
         assert_eq!(count.load(Ordering::SeqCst), requests, "{name}");
     }
@@ -355,7 +366,9 @@ async fn a_connection_that_breaks_before_the_answer_begins_is_replaced_once() {
         let (url, count) = server(move |n| if n == 0 { first } else { Hangs }).await;
         let octoeverywhere = OctoEverywhere::new(&url, Clock::default()).unwrap();
         let begin = Instant::now();
-        let response = octoeverywhere.delete_notification_webhook(&token("token-1")).await;
+        let response = octoeverywhere
+            .delete_notification_webhook(&alone(&token("token-1")))
+            .await;
         assert_eq!(response.class, SILENCE, "{name}: {}", response.message);
         assert!(response.message.ends_with("no answer in time"), "{}", response.message);
         assert_eq!(count.load(Ordering::SeqCst), requests, "{name}");
@@ -376,7 +389,9 @@ async fn calls_over_connections_of_which_every_second_one_breaks_all_succeed() {
             let (url, count) = server(move |n| if n % every == at { breaks } else { Reaction::Answers }).await;
             let octoeverywhere = OctoEverywhere::new(&url, Clock::default()).unwrap();
             for number in 0..60 {
-                let response = octoeverywhere.delete_notification_webhook(&token("token-1")).await;
+                let response = octoeverywhere
+                    .delete_notification_webhook(&alone(&token("token-1")))
+                    .await;
                 assert_eq!(response.class, ResponseClass::Applied, "{number}: {}", response.message);
             }
             assert_eq!(count.load(Ordering::SeqCst), requests);
@@ -388,7 +403,9 @@ async fn calls_over_connections_of_which_every_second_one_breaks_all_succeed() {
 async fn what_an_answer_means_depends_on_the_call_and_on_its_kind_of_content() {
     let delete = async |status, headers, body| {
         let (_, response) = exchange(answer(status, headers, body), |octoeverywhere| async move {
-            octoeverywhere.delete_notification_webhook(&token("token-1")).await
+            octoeverywhere
+                .delete_notification_webhook(&alone(&token("token-1")))
+                .await
         })
         .await;
         response.class
@@ -400,7 +417,7 @@ async fn what_an_answer_means_depends_on_the_call_and_on_its_kind_of_content() {
         service_fault()
     );
     let (_, response) = exchange(answer(200, "", r#"{"Status":604}"#), |octoeverywhere| async move {
-        octoeverywhere.test_webhook(&token("token-1")).await
+        octoeverywhere.test_webhook(&alone(&token("token-1"))).await
     })
     .await;
     assert_eq!(response.class, ResponseClass::Applied);

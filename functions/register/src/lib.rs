@@ -23,6 +23,7 @@ mod view;
 use lambda_runtime::{Error, LambdaEvent};
 use printbell_adapters::api_gateway::request::HttpRequest;
 use printbell_adapters::api_gateway::response::HttpResponse;
+use printbell_adapters::octoeverywhere::Tokens;
 use printbell_adapters::registrations::ReadError;
 use printbell_adapters::worker::Worker;
 use printbell_adapters::worker::setup::Setup;
@@ -84,7 +85,8 @@ async fn test(worker: &Worker, key: &RegistrationKey) -> Result<HttpResponse, Pr
     let Some(connection) = &row.wish.connection else {
         return Err(replaced(key));
     };
-    let response = worker.octoeverywhere.test_webhook(&connection.token).await;
+    let tokens = Tokens::of(&row, connection);
+    let response = worker.octoeverywhere.test_webhook(&tokens).await;
     let title = match response.class {
         ResponseClass::Applied => {
             return Ok(match serde_json::from_str::<IgnoredAny>(&response.message) {

@@ -76,16 +76,24 @@ impl Taken {
 impl Registration {
     /// Everything that nobody else may call for. A registration that was replaced claims nothing.
     pub fn claims(&self) -> BTreeSet<Claim> {
-        let own = self.wish.connection.iter();
-        let previous = self.previous_connection();
-        let old = self.old_tokens.iter().map(|old| &old.connection);
-        let taken = self.taken.iter().flat_map(Taken::connections);
+        let taken = self.taken_connections();
         let taken = taken.filter(|_| self.renewal.status != Status::Replaced);
-        own.chain(previous)
-            .chain(old)
-            .chain(taken)
-            .flat_map(Claim::of)
-            .collect()
+        self.own_connections().chain(taken).flat_map(Claim::of).collect()
+    }
+
+    /// Every token that the row has, whatever it is there.
+    pub fn connections(&self) -> impl Iterator<Item = &AppConnection> {
+        self.own_connections().chain(self.taken_connections())
+    }
+
+    fn own_connections(&self) -> impl Iterator<Item = &AppConnection> {
+        let old = self.old_tokens.iter().map(|old| &old.connection);
+        let own = self.wish.connection.iter();
+        own.chain(self.previous_connection()).chain(old)
+    }
+
+    fn taken_connections(&self) -> impl Iterator<Item = &AppConnection> {
+        self.taken.iter().flat_map(Taken::connections)
     }
 
     /// What its present token claims.
