@@ -119,16 +119,18 @@ impl<C> Lazy<C> {
     }
 }
 
-/// Why a call failed, in a few words for the log: never the request, nor what was answered beyond code and message.
-/// (`DisplayErrorContext` prints whole answers, and an answer may be a secret.)
+/// Why a call failed, in a few words for the log: never the request, nor what was answered beyond the code and the first line of the
+/// message. (`DisplayErrorContext` prints whole answers, and an answer may be a secret. To a signature that doesn't match AWS answers
+/// with all that was signed, the session's token among it, in the lines after the first.)
 pub fn explain<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(refusal) => {
             let refusal = refusal.err();
+            let message = refusal.message().and_then(|message| message.trim().lines().next());
             format!(
                 "{}: {}",
                 refusal.code().unwrap_or("error"),
-                refusal.message().unwrap_or("no message")
+                message.unwrap_or("no message")
             )
         }
         SdkError::TimeoutError(_) => "no answer in time".into(),
@@ -143,6 +145,8 @@ pub fn explain<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::error::ErrorMetadata;
+
     use super::*;
 
     fn environment(name: &'static str) -> Option<String> {
@@ -166,6 +170,19 @@ mod tests {
         .unwrap();
         assert_eq!(config.region().map(Region::as_ref), Some("eu-central-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+    }
+
+    #[test]
+    fn nothing_that_was_signed_is_repeated() {
+        let message = "The signature does not match.\n\nThe Canonical String should have been\n'POST\nx-amz-security-token:secret";
+        let refusal = ErrorMetadata::builder()
+            .code("SignatureDoesNotMatch")
+            .message(message)
+            .build();
+        let error = SdkError::service_error(refusal, ());
+        assert_eq!(explain(&error), "SignatureDoesNotMatch: The signature does not match.");
+        let error = SdkError::service_error(ErrorMetadata::builder().build(), ());
+        assert_eq!(explain(&error), "error: no message");
     }
 
     #[test]

@@ -41,6 +41,9 @@ const MAX_IN_HEADER: usize = 4 * 1024;
 /// The header that carries the credential, `AppToken` (names have no case).
 const APP_TOKEN: HeaderName = HeaderName::from_static("apptoken");
 
+/// What stands before the secret of a callback URL.
+const CALLBACK_TOKEN: &str = "callbackToken=";
+
 /// The AppTokens of a call.
 pub struct Tokens<'a> {
     /// Whose webhook it is about.
@@ -58,9 +61,13 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    fn secrets(&self) -> Secrets<'a> {
+    /// Those, and this callback URL's.
+    fn secrets(&self, webhook_url: Option<&SecretString>) -> Secrets {
         let known = self.known.iter().copied();
-        Secrets::new([self.called].into_iter().chain(known).map(AppToken::expose))
+        let app_tokens = [self.called].into_iter().chain(known).map(AppToken::expose);
+        let in_url = webhook_url.and_then(|url| url.expose_secret().split_once(CALLBACK_TOKEN));
+        let callback_token = in_url.and_then(|(_, rest)| rest.split('&').next());
+        Secrets::new(app_tokens.chain(callback_token))
     }
 }
 
@@ -147,7 +154,8 @@ impl OctoEverywhere {
             inclusive_event_types_filter: events.types(),
         })
         .unwrap_or_default(); // strings and numbers: can't fail
-        self.call(Api::Set, "SetNotificationWebhook", body, tokens).await
+        self.call(Api::Set, "SetNotificationWebhook", body, tokens, Some(webhook_url))
+            .await
     }
 
     /// Takes the webhook away.
@@ -156,22 +164,30 @@ impl OctoEverywhere {
             app_token: in_body(tokens.called),
         })
         .unwrap_or_default(); // a string: can't fail
-        self.call(Api::Delete, "DeleteNotificationWebhook", body, tokens).await
+        self.call(Api::Delete, "DeleteNotificationWebhook", body, tokens, None)
+            .await
     }
 
     /// Has a test notification sent to the webhook, whatever its filter. The response's message tells what our URL answered.
     pub async fn test_webhook(&self, tokens: &Tokens<'_>) -> ServiceResponse {
-        self.call(Api::Test, "TestWebhook", Vec::new(), tokens).await
+        self.call(Api::Test, "TestWebhook", Vec::new(), tokens, None).await
     }
 
     /// Asks about the printer, and so whether the App Connection is still valid. The response's message is the JSON.
     pub async fn info(&self, tokens: &Tokens<'_>) -> ServiceResponse {
-        self.call(Api::Test, "info", Vec::new(), tokens).await
+        self.call(Api::Test, "info", Vec::new(), tokens, None).await
     }
 
     /// No token comes back in the response, neither one of these nor one that signs a callback.
-    async fn call(&self, api: Api, name: &str, body: Vec<u8>, tokens: &Tokens<'_>) -> ServiceResponse {
-        let secrets = tokens.secrets();
+    async fn call(
+        &self,
+        api: Api,
+        name: &str,
+        body: Vec<u8>,
+        tokens: &Tokens<'_>,
+        webhook_url: Option<&SecretString>,
+    ) -> ServiceResponse {
+        let secrets = tokens.secrets(webhook_url);
         let Ok(url) = format!("{}{name}", self.base).parse() else {
             return service_response::unreached("its URL can't be called");
         };
@@ -208,8 +224,8 @@ impl OctoEverywhere {
         let content_type = header(CONTENT_TYPE).map(str::to_owned);
         // The status is the answer; a body that breaks off takes nothing from it.
         let text = match read(http.into_body(), deadline).await {
-            Text::Whole(text) => secrets.scrub(&String::from_utf8_lossy(&text)),
-            Text::Cut(text) => secrets.scrub_cut(&String::from_utf8_lossy(&text)),
+            Text::Whole(text) => secrets.scrub(&decode(&text)),
+            Text::Cut(text) => secrets.scrub_cut(&decode(&text)),
         };
         service_response::answered(api, status, retry_after, content_type.as_deref(), &text)
     }
@@ -284,6 +300,11 @@ enum Text {
     Whole(Vec<u8>),
     /// There was more of it.
     Cut(Vec<u8>),
+}
+
+/// The text of a body, whose parts of another character set than UTF-8 nobody has to read. UTF-16 has a 0 beside each letter.
+fn decode(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).replace('\0', "")
 }
 
 /// At most [`MAX_ANSWER`] bytes of the body.

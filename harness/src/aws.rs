@@ -21,6 +21,9 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The other half. Only the emulator's are ever put in here.
     pub secret_access_key: String,
+    /// Of a session, such as a role's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<String>,
 }
 
 /// Calls AWS services at one endpoint, in one region, as one principal.
@@ -40,6 +43,14 @@ impl Aws {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             region: region.to_owned(),
             credentials,
+        }
+    }
+
+    /// The same services, called by somebody else.
+    pub fn as_principal(&self, credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            ..self.clone()
         }
     }
 
@@ -126,6 +137,24 @@ impl Aws {
     /// As [`Aws::query`].
     pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
         self.query("iam", "2010-05-08", action, parameters).await
+    }
+
+    /// A session of a role, as its trust policy allows this client.
+    ///
+    /// # Errors
+    /// As [`Aws::query`]; and when it tells no credentials.
+    pub async fn assume_role(&self, arn: &str, session: &str) -> Result<Credentials> {
+        let role = [("RoleArn", arn), ("RoleSessionName", session)];
+        let answer = self.query("sts", "2011-06-15", "AssumeRole", &role).await?;
+        let part = |name| {
+            let text = xml_texts(&answer, name).pop();
+            text.ok_or_else(|| anyhow!("a session without its {name}"))
+        };
+        Ok(Credentials {
+            access_key_id: part("AccessKeyId")?,
+            secret_access_key: part("SecretAccessKey")?,
+            session_token: Some(part("SessionToken")?),
+        })
     }
 
     /// Calls the REST API of Lambda, such as `GET /2015-03-31/functions/{name}/configuration`.

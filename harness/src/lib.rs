@@ -13,16 +13,20 @@
 //! - [`runtime_api`]: starts a function, hands it events as Lambda does, and looks at it from outside.
 //! - [`stub_aws`], [`stub_octoeverywhere`]: what it talks to, with every fault one may ask for.
 //! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue.
+//! - [`abuse`]: what a flood may cost there.
+//! - [`leaks`]: looks for secrets in what it leaves behind.
 //! - [`fixtures`]: the pretended stack that a function at the binary is part of.
 
 #![allow(clippy::disallowed_methods, reason = "it stands around the functions, in the world")]
 #![warn(unreachable_pub)]
 
+pub mod abuse;
 pub mod aws;
 pub mod dev_key;
 mod encryption;
 pub mod fixtures;
 pub mod http_event;
+pub mod leaks;
 pub mod queue_event;
 pub mod runtime_api;
 mod server;

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::encryption::Encryption;
@@ -63,6 +64,8 @@ pub enum Behaviour {
     Busy,
     /// Denies access, and does nothing.
     Denied,
+    /// Says that the signature doesn't match, and what should have been signed: all headers that were, and of the body its hash.
+    BadSignature,
     /// Resets the connection, and does nothing.
     Refused,
     /// Takes the request, does nothing, and never answers.
@@ -80,6 +83,8 @@ pub struct ServiceCall {
     pub service: Service,
     /// The operation, such as `Publish`.
     pub action: String,
+    /// All headers.
+    pub headers: HeaderMap,
     /// The body, as it was sent.
     pub body: Bytes,
     /// When it had arrived.

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::Full;
 use serde_json::Value;
 
 use crate::server::{Reaction, Request, Server, hang, respond};
@@ -25,11 +28,24 @@ pub enum AppBehaviour {
     LostAnswer,
 }
 
+/// What an answer says beside its status.
+#[derive(Clone, Debug, Default)]
+pub struct AppAnswer {
+    /// Headers beside those of HTTP itself.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
 /// One call that came in.
 #[derive(Clone, Debug)]
 pub struct AppCall {
     /// The API's name, such as `SetNotificationWebhook`.
     pub api: String,
+    /// Path and query, as they were sent.
+    pub target: String,
+    /// All headers.
+    pub headers: HeaderMap,
     /// From the header, or the body.
     pub app_token: String,
     /// The body (`null` where there is none).
@@ -59,6 +75,7 @@ struct State {
     latency: Duration,
     behaviour: AppBehaviour,
     behaviours: HashMap<String, AppBehaviour>,
+    answers: HashMap<String, AppAnswer>,
     load: Load,
     forgetful: bool,
     calls: Vec<AppCall>,
@@ -76,6 +93,7 @@ impl StubOctoEverywhere {
             latency: Duration::ZERO,
             behaviour: AppBehaviour::Status(200),
             behaviours: HashMap::new(),
+            answers: HashMap::new(),
             load: Load::default(),
             forgetful: false,
             calls: Vec::new(),
@@ -106,6 +124,11 @@ impl StubOctoEverywhere {
     /// How calls with this token are answered, whatever the others get.
     pub fn set_behaviour_for(&self, app_token: &str, behaviour: AppBehaviour) {
         self.state().behaviours.insert(app_token.to_owned(), behaviour);
+    }
+
+    /// What answers to this token say from now on, those that have a status.
+    pub fn set_answer(&self, app_token: &str, answer: AppAnswer) {
+        self.state().answers.insert(app_token.to_owned(), answer);
     }
 
     /// The load so far.
@@ -166,13 +189,14 @@ async fn react(state: Arc<Mutex<State>>, request: Request) -> Reaction {
     let Some(app_token) = header.or(body["AppToken"].as_str()).map(str::to_owned) else {
         return respond(400, "application/json", r#"{"Error":"no AppToken"}"#);
     };
-    let (latency, behaviour) = {
+    let (latency, behaviour, answer) = {
         let mut state = lock(&state);
         let State { load, .. } = &mut *state;
         load.calls += 1;
         load.in_flight += 1;
         load.most_in_flight = load.most_in_flight.max(load.in_flight);
         let behaviour = state.behaviours.get(&app_token).copied().unwrap_or(state.behaviour);
+        let answer = state.answers.get(&app_token).cloned();
         if matches!(behaviour, AppBehaviour::Status(200) | AppBehaviour::LostAnswer) && !state.forgetful {
             match api.as_str() {
                 "SetNotificationWebhook" => drop(state.webhooks.insert(app_token.clone(), body.clone())),
@@ -183,17 +207,28 @@ async fn react(state: Arc<Mutex<State>>, request: Request) -> Reaction {
         if !state.forgetful {
             state.calls.push(AppCall {
                 api,
+                target: request.target,
+                headers: request.headers,
                 app_token,
                 body,
                 at: Instant::now(),
             });
         }
-        (state.latency, behaviour)
+        (state.latency, behaviour, answer)
     };
     let _in_flight = InFlight(Arc::clone(&state));
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
+    let mut reaction = react_as(behaviour).await;
+    if let (Reaction::Respond(response), Some(answer)) = (&mut reaction, answer) {
+        response.headers_mut().extend(answer.headers);
+        *response.body_mut() = Full::new(answer.body);
+    }
+    reaction
+}
+
+async fn react_as(behaviour: AppBehaviour) -> Reaction {
     match behaviour {
         AppBehaviour::Status(200) => respond(200, "application/json", "{}"),
         AppBehaviour::Status(status) => respond(status, "application/json", r#"{"Error":"as asked for"}"#),

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::stub_aws::TableSchema;
 use crate::workspace;
@@ -165,6 +166,30 @@ impl Template {
         self.value(properties.at(path)?)
     }
 
+    /// The logical ids of the resources of a type that are made with these parameters.
+    ///
+    /// # Errors
+    /// When a condition can't be told.
+    pub fn resource_ids_of(&self, kind: &str) -> Result<Vec<&str>> {
+        let mut ids = Vec::new();
+        for (id, _) in self.resources(kind) {
+            if self.exists(id)? {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// A property of a resource, whatever it is, as CloudFormation makes it with these parameters. What is a number or a truth value is
+    /// a text too.
+    ///
+    /// # Errors
+    /// When there is none at the end of the path, or something in it can't be told.
+    pub fn rendered(&self, logical_id: &str, path: &[&str]) -> Result<Value> {
+        let property = self.root.at(&["Resources", logical_id, "Properties"])?.at(path)?;
+        Ok(self.json(property)?.unwrap_or_default())
+    }
+
     /// The parameters that a property of a resource refers to, itself or by way of conditions. Of a function, `[]` is all that makes
     /// it what it is: its own properties and those of `Globals`, without what SAM makes its versions and their deployment of.
     ///
@@ -293,10 +318,17 @@ impl FunctionResource {
 
     /// The binary that `sam build` made for AWS.
     pub fn deployable(&self) -> PathBuf {
-        workspace::root()
-            .join(".aws-sam/build")
-            .join(&self.logical_id)
-            .join("bootstrap")
+        workspace::built().join(&self.logical_id).join("bootstrap")
+    }
+
+    /// The archive of it, as it is deployed.
+    pub fn archive(&self) -> PathBuf {
+        workspace::built().join(format!("{}.zip", self.logical_id))
+    }
+
+    /// What it is made of, by CycloneDX.
+    pub fn bill_of_materials(&self) -> PathBuf {
+        workspace::built().join(format!("{}.cdx.json", self.logical_id))
     }
 }
 

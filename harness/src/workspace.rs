@@ -8,6 +8,11 @@ pub fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+/// Where `cargo xtask build` lays out what is deployed.
+pub fn built() -> PathBuf {
+    root().join(".aws-sam/build")
+}
+
 /// Where on `PATH` a program is.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

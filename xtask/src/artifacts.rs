@@ -6,6 +6,7 @@ use anyhow::Result;
 use printbell_harness::template::{FunctionResource, Template};
 
 use crate::architecture::{self, Architecture};
+use crate::bundle;
 use crate::process::Program;
 use crate::progress::{self, Step};
 use crate::tools::Tools;
@@ -27,11 +28,12 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let tools = Tools::find(workspace)?;
     let _building = workspace.lock("build").await?;
     tools.install_tools().await?;
-    build(workspace, &tools, arguments.architecture).await?;
+    let sums = build(workspace, &tools, arguments.architecture).await?;
     let answers = workspace.root().join(ANSWERS);
     if !answers.exists() {
         std::fs::copy(workspace.root().join("samconfig.toml"), answers)?;
     }
+    anstream::print!("{sums}");
     progress::success(&format!(
         "Built for {}. Next: sam deploy --guided --config-file {ANSWERS}",
         arguments.architecture
@@ -43,10 +45,12 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
 ///
 /// `sam build` alone would do, but it compiles one function after the other and shows nothing meanwhile. So cargo-lambda
 /// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it.
-pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architecture) -> Result<()> {
+///
+/// Answers with the SHA-256 of what is deployed.
+pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architecture) -> Result<String> {
     let release = tools
-        .program("cargo")
-        .args(["lambda", "build", "--release", architecture.option()])
+        .auditable(tools.program("cargo"))
+        .args(["lambda", "build", "--release", "--locked", architecture.option()])
         .args(each("--package")?);
     compile(
         workspace,
@@ -57,7 +61,7 @@ pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architect
 
     let step = Step::begin("Packing them with sam");
     let sam = tools
-        .sam("build")
+        .auditable(tools.sam("build"))
         .arg("--parameter-overrides")
         .arg(format!("Architecture={architecture}"));
     sam.current_dir(workspace.root())
@@ -65,10 +69,11 @@ pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architect
         .await?;
     let functions = Template::read()?.functions()?;
     let programs: Vec<_> = functions.iter().map(FunctionResource::deployable).collect();
-    let template = workspace.root().join(".aws-sam/build/template.yaml");
+    let template = printbell_harness::workspace::built().join("template.yaml");
     architecture::seal(&template, programs.iter().map(PathBuf::as_path), architecture)?;
+    let sums = bundle::write(&template, &functions)?;
     step.done();
-    Ok(())
+    Ok(sums)
 }
 
 /// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler: by the names

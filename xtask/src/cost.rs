@@ -1,5 +1,6 @@
 //! `cargo xtask cost`: what a fleet costs a month, from public prices; and what the alternatives would.
 
+mod abuse;
 mod alternatives;
 mod bill;
 pub mod limits;

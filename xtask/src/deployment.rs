@@ -145,5 +145,6 @@ async fn backend(aws: &Aws, outputs: &Outputs) -> Result<Credentials> {
     Ok(Credentials {
         access_key_id: part("AccessKeyId")?,
         secret_access_key: part("SecretAccessKey")?,
+        session_token: None,
     })
 }

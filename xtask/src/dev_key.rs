@@ -35,6 +35,7 @@ mod tests {
         let somebody = Credentials {
             access_key_id: "a".to_owned(),
             secret_access_key: "b".to_owned(),
+            session_token: None,
         };
         for endpoint in [
             "https://secretsmanager.us-east-1.amazonaws.com",

@@ -99,6 +99,7 @@ pub fn owner() -> Credentials {
     Credentials {
         access_key_id: "test".to_owned(),
         secret_access_key: "test".to_owned(),
+        session_token: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`workspace`]: where things are; [`process`]: programs that end when we do; [`progress`]: what the screen shows.
 //! - [`python`], [`tools`]: the pinned tools, in environments of the project's own.
-//! - [`artifacts`], [`architecture`]: the functions, built, and for which processor; [`emulator`], [`deployment`]: AWS on this
+//! - [`artifacts`], [`architecture`], [`bundle`]: the functions, built, for which processor, and of what; [`emulator`], [`deployment`]: AWS on this
 //!   machine; the template, deployed there.
 //! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
 //!   [`dev_key`]: the published key of local stacks.
@@ -19,6 +19,7 @@ compile_error!(
 mod architecture;
 mod artifacts;
 mod bench;
+mod bundle;
 mod cost;
 mod demonstration;
 mod deployment;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use printbell_harness::stack::STACK_VARIABLE;
+use printbell_harness::template::{FunctionResource, Template};
 
 use crate::architecture::Architecture;
 use crate::artifacts;
@@ -91,6 +92,9 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
         run.check_packaging(&mut findings).await;
     }
     let systems = run.deploy(&mut findings).await;
+    if everything {
+        run.check_bills(&mut findings).await?;
+    }
     run.test(&mut findings, systems.as_ref(), &arguments.filter).await?;
     drop(systems);
     if arguments.all {
@@ -186,6 +190,16 @@ impl Run<'_> {
         };
         findings.check(Step::begin("The system, deployed on this machine"), result);
         systems
+    }
+
+    /// What the functions are made of, as it is written down.
+    async fn check_bills(&self, findings: &mut Findings) -> Result<()> {
+        let functions = Template::read()?.functions()?;
+        let bills = functions.iter().map(FunctionResource::bill_of_materials);
+        let check = self.tools.cyclonedx().args(bills);
+        let title = "The bills of materials, by CycloneDX's schema";
+        self.check(findings, title, "cyclonedx", check).await;
+        Ok(())
     }
 
     /// The tests, those of the deployed system included.

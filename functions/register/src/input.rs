@@ -16,11 +16,15 @@ use printbell_shared::registration::wish::{AppToken, EventFilter, InvalidEventTy
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::problems::invalid;
+use crate::problems::{MAX_ERRORS, invalid, repeated};
 use crate::suggestion::{nearest, suggesting};
 
 /// The most event types that a filter has: far more than there are.
 const MAX_EVENT_TYPES: usize = 100;
+
+/// The longest body, in bytes: more than all fields at their longest have, with each character escaped. A parsed one takes many times
+/// its length in memory.
+const MAX_BODY: usize = 128 * 1024;
 
 /// The fields of a PUT's body.
 const APP_TOKEN: &str = "appToken";
@@ -49,8 +53,10 @@ pub(crate) fn wish_update(request: &HttpRequest) -> Result<WishUpdate, Problem> 
         Ok(body) => body,
         Err(rule) => return Err(faults.and("", rule)),
     };
-    for name in body.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        let rule = suggesting("is not a field that there is", nearest(name, FIELDS));
+    let unknown = body.keys().filter(|name| !FIELDS.contains(&name.as_str()));
+    for (place, name) in unknown.enumerate() {
+        let meant = (place < MAX_ERRORS).then(|| nearest(name, FIELDS)).flatten();
+        let rule = suggesting("is not a field that there is", meant);
         faults.add(&pointer(name), rule);
     }
     let connection = faults.connection(&body);
@@ -68,6 +74,9 @@ pub(crate) fn wish_update(request: &HttpRequest) -> Result<WishUpdate, Problem> 
 
 /// The JSON object that a body is; or what else it is, quoting nothing.
 fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    if body.len() > MAX_BODY {
+        return Err(format!("can have at most {MAX_BODY} bytes"));
+    }
     let is_object = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).is_ok();
     match serde_json::from_slice(body) {
         Ok(Value::Object(body)) => Ok(body),
@@ -262,9 +271,9 @@ fn event_type(text: &str) -> Option<i64> {
     })
 }
 
-/// A member's JSON pointer (RFC 6901).
+/// A member's JSON pointer (RFC 6901), if its name isn't too long.
 fn pointer(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+    format!("/{}", repeated(name).replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]
@@ -291,6 +300,35 @@ mod tests {
             .map(|e| (e.field.as_str(), e.rule.as_str()))
             .collect();
         assert_eq!((problem.status, found.as_slice()), (400, faults));
+    }
+
+    #[test]
+    fn a_body_can_be_as_long_as_its_fields_and_no_longer() {
+        // Everything as long as it can be, and every character escaped.
+        let escaped = |length: usize| "\\u0078".repeat(length);
+        let url = format!("https://x/?success=true\\u0026appApiToken={}", escaped(8192));
+        let body = format!(
+            r#"{{"completionUrl":"{url}{}","metadata":{{"room":"{}"}}}}"#,
+            escaped(MAX_COMPLETION_URL - 8192 - 60).replacen("\\u0078", "\\u0026", 1),
+            escaped(500),
+        );
+        assert!(
+            body.len() < MAX_BODY && wish_update(&put(&body)).is_ok(),
+            "{}",
+            body.len()
+        );
+        let longest = format!("{{}}{}", " ".repeat(MAX_BODY - 2));
+        assert!(wish_update(&put(&longest)).is_ok());
+        check_request(&put(&format!("{longest} ")), &[("", "can have at most 131072 bytes")]);
+    }
+
+    #[test]
+    fn a_hundred_broken_rules_are_named_and_the_others_counted() {
+        let fields: serde_json::Map<_, _> = (0..150).map(|n| (format!("field{n}"), json!(1))).collect();
+        let problem = wish_update(&put(&Value::Object(fields).to_string())).unwrap_err();
+        let last = problem.errors.last().unwrap();
+        assert_eq!((problem.errors.len(), last.field.as_str()), (101, ""));
+        assert_eq!(last.rule, "breaks 50 more rules, which aren't listed");
     }
 
     #[test]

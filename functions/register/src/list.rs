@@ -8,7 +8,7 @@ use printbell_adapters::worker::Worker;
 use printbell_shared::id::TenantId;
 use printbell_shared::problem::{FieldError, Problem};
 
-use crate::problems::{invalid, unavailable};
+use crate::problems::{invalid, repeated, unavailable};
 use crate::suggestion::{nearest, suggesting};
 use crate::view::{Item, List};
 
@@ -54,7 +54,10 @@ impl Query {
                     suggesting("is not a parameter that there is", nearest(&name, known))
                 }
             };
-            errors.push(FieldError { field: name, rule });
+            errors.push(FieldError {
+                field: repeated(&name).into_owned(),
+                rule,
+            });
         }
         if paging.after.as_ref().is_some_and(|after| !scope.has(after)) {
             errors.push(foreign_next());

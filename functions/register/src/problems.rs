@@ -1,5 +1,6 @@
 //! The problems that are told instead of an answer.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use printbell_adapters::registrations::ReadError;
@@ -8,12 +9,34 @@ use printbell_shared::id::RegistrationKey;
 use printbell_shared::problem::{FieldError, Problem};
 use printbell_shared::registration::TooManyOldTokens;
 
-/// `400`, with every field that breaks a rule.
-pub(crate) fn invalid(errors: Vec<FieldError>) -> Problem {
+/// How many broken rules a problem names: an answer must not grow to many times its request.
+pub(crate) const MAX_ERRORS: usize = 100;
+
+/// `400`, with every field that breaks a rule, or the first hundred and how many more there are.
+pub(crate) fn invalid(mut errors: Vec<FieldError>) -> Problem {
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    if more > 0 {
+        errors.truncate(MAX_ERRORS);
+        errors.push(FieldError {
+            field: String::new(),
+            rule: format!("breaks {more} more rules, which aren't listed"),
+        });
+    }
     let detail = "The request was not understood. Correct the fields below and send it again.";
     Problem {
         errors,
         ..Problem::new(400, "Bad Request", detail)
+    }
+}
+
+/// A name that a caller gave, as it is told of. A long one is cut short: no name that there is is as long, and a token that stands
+/// where a name belongs must not come back.
+pub(crate) fn repeated(name: &str) -> Cow<'_, str> {
+    /// More than that of a credential gives it away, in characters.
+    const LONGEST: usize = 15;
+    match name.char_indices().nth(LONGEST) {
+        None => name.into(),
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
     }
 }
 

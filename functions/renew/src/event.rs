@@ -105,6 +105,12 @@ pub struct RawKey {
 /// What is said of any other event. Nothing of it is quoted: a record holds a whole row, token and all.
 const ACCEPTED: &str = r#"this event is not understood, and nothing was done; send {"run": {}}, {"reapply": {…}}, {"retire": {"keyId": "…"}}, {"rebuild": {}}, an alarm's event or the table's {"Records": […]}"#;
 
+/// The same of what is sent by hand: whoever mistakes one thing for another may have pasted a token.
+const REAPPLY: &str = r#"reapply takes tenantId (1 to 64 characters of A-Z a-z 0-9 . _ ~ -) and status ("revoked"), each if wanted, and nothing was done"#;
+const RETIRE: &str =
+    "retire takes keyId (the first 8 characters of a version's id) and, if wanted, force (true), and nothing was done";
+const REBUILD: &str = "rebuild takes after (what an earlier answer gave), if wanted, and nothing was done";
+
 /// Where the event comes from that an alarm sends as its action (CloudWatch's User Guide, "Using Amazon CloudWatch alarms": "Lambda
 /// as an alarm action").
 const ALARMS: &str = "aws.cloudwatch";
@@ -125,14 +131,14 @@ impl<'de> Deserialize<'de> for Event {
             (Some((name, reapply)), None) if name == "reapply" && reapply.is_object() => {
                 RawReapply::deserialize(reapply)
                     .map(|reapply| Self::Reapply(reapply.into()))
-                    .map_err(|error| D::Error::custom(format!("reapply: {error}")))
+                    .map_err(|_| D::Error::custom(REAPPLY))
             }
             (Some((name, retire)), None) if name == "retire" && retire.is_object() => Retire::deserialize(retire)
                 .map(Self::Retire)
-                .map_err(|error| D::Error::custom(format!("retire: {error}"))),
+                .map_err(|_| D::Error::custom(RETIRE)),
             (Some((name, rebuild)), None) if name == "rebuild" && rebuild.is_object() => Rebuild::deserialize(rebuild)
                 .map(Self::Rebuild)
-                .map_err(|error| D::Error::custom(format!("rebuild: {error}"))),
+                .map_err(|_| D::Error::custom(REBUILD)),
             (Some((name, Value::Array(records))), None) if name == "Records" => {
                 let records = Records::read(records).ok_or(ACCEPTED);
                 records.map(Self::Adopt).map_err(D::Error::custom)
@@ -316,32 +322,19 @@ mod tests {
     #[test]
     fn what_is_not_understood_of_an_event_by_hand_does_nothing() {
         for (event, reason) in [
-            (json!({"reapply": {"tenant": "abc"}}), "reapply: unknown field `tenant`"),
-            (
-                json!({"reapply": {"tenantId": "a b"}}),
-                "reapply: must be 1 to 64 characters",
-            ),
-            (
-                json!({"reapply": {"status": "active"}}),
-                "reapply: unknown variant `active`",
-            ),
-            (
-                json!({"reapply": {"after": "WyJhYmMiLCJwMSJd"}}),
-                "reapply: unknown field `after`",
-            ),
-            (json!({"retire": {}}), "retire: missing field `keyId`"),
-            (json!({"retire": {"keyId": 7}}), "retire: invalid type"),
-            (
-                json!({"retire": {"keyId": "0a1b2c3d", "force": "yes"}}),
-                "retire: invalid type",
-            ),
-            (
-                json!({"retire": {"keyId": "0a1b2c3d", "forced": true}}),
-                "retire: unknown field `forced`",
-            ),
+            (json!({"reapply": {"tenant": "abc"}}), REAPPLY),
+            (json!({"reapply": {"tenantId": "a b"}}), REAPPLY),
+            (json!({"reapply": {"tenantId": {"appToken": "secret"}}}), REAPPLY),
+            (json!({"reapply": {"status": "secret"}}), REAPPLY),
+            (json!({"reapply": {"after": "WyJhYmMiLCJwMSJd"}}), REAPPLY),
+            (json!({"retire": {}}), RETIRE),
+            (json!({"retire": {"keyId": 7}}), RETIRE),
+            (json!({"retire": {"keyId": "0a1b2c3d", "force": "secret"}}), RETIRE),
+            (json!({"retire": {"keyId": "0a1b2c3d", "secret": true}}), RETIRE),
+            (json!({"rebuild": {"after": "secret"}}), REBUILD),
+            (json!({"rebuild": {"secret": 1}}), REBUILD),
         ] {
-            let error = read(event).unwrap_err();
-            assert!(error.starts_with(reason), "{error}");
+            assert_eq!(read(event), Err(reason.to_owned()));
         }
     }
 

@@ -20,6 +20,7 @@ use printbell_adapters::publisher::aws::AwsSinks;
 use printbell_adapters::publisher::{DeliveryError, Publisher, Sinks};
 use printbell_shared::callback::keys::Verdict;
 use printbell_shared::callback::query::Query;
+use printbell_shared::notification::letter::body::Body;
 use printbell_shared::notification::letter::{Callback, Letter};
 use printbell_shared::notification::message::{Arrival, Origin};
 use printbell_shared::problem::Problem;
@@ -100,7 +101,7 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         if let Err(misdirection) = door::check(&event.line()) {
             return Ok(misdirection.into());
         }
-        let request = event.request();
+        let request = event.head();
         let now = machine_now();
         let remaining = time_left(now, request.arrived, end_of_invocation(context.deadline, now));
         let deadline = Instant::now() + remaining;
@@ -113,12 +114,8 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
                 request.id
             },
         };
-        let callback = Callback {
-            query: request.query,
-            body: request.body.into(),
-            arrival,
-        };
-        let accepted = AssertUnwindSafe(self.accept(callback, deadline)).catch_unwind().await;
+        let accepted = self.accept(request.query, arrival, || event.body().into(), deadline);
+        let accepted = AssertUnwindSafe(accepted).catch_unwind().await;
         // Nothing may be sent by a process that thaws.
         self.connections.close_abandoned().await;
         if let Some(line) = self
@@ -136,10 +133,16 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
         })
     }
 
-    /// Makes one callback durable, and returns its event's id.
-    pub async fn accept(&self, callback: Callback, deadline: Instant) -> Result<String, Refusal> {
-        let query = Query::read(&callback.query);
-        let verdict = self.verify(&query, &callback.arrival, deadline).await;
+    /// Makes one callback durable, and returns its event's id. The body of one that is refused is never read.
+    async fn accept(
+        &self,
+        raw_query: Vec<u8>,
+        arrival: Arrival,
+        body: impl FnOnce() -> Body,
+        deadline: Instant,
+    ) -> Result<String, Refusal> {
+        let query = Query::read(&raw_query);
+        let verdict = self.verify(&query, &arrival, deadline).await;
         let Some(claim) = query.claim else {
             return Err(Refusal::Unauthorized);
         };
@@ -151,6 +154,11 @@ impl<S: KeySource, W: Sinks> Receiver<S, W> {
                 return Err(Refusal::Unauthorized);
             }
         }
+        let callback = Callback {
+            query: raw_query,
+            body: body(),
+            arrival,
+        };
         let letter = if verdict.is_ok() {
             let Query { metadata, .. } = query;
             let registration = claim.registration;
@@ -263,6 +271,25 @@ mod tests {
         let mut context = Context::default();
         context.deadline = u64::MAX;
         LambdaEvent::new(serde_json::value::to_raw_value(&request).unwrap(), context)
+    }
+
+    #[tokio::test]
+    async fn the_body_of_a_callback_that_is_refused_is_never_read() {
+        let aws = Buggy {
+            panics: Cell::new(true),
+        };
+        let receiver = Receiver::new(KeyRing::new(&aws), Publisher::new(&aws), Clock::default());
+        let signature = "A".repeat(43);
+        let wrong = format!("tenantId=abc123&printerRef=p42&callbackToken=thekey00.{signature}");
+        for query in ["", "tenantId=abc123&printerRef=p42", &wrong] {
+            let arrival = Arrival {
+                received: machine_now(),
+                request_id: String::new(),
+            };
+            let deadline = Instant::now() + Duration::from_secs(8);
+            let accepted = receiver.accept(query.into(), arrival, || panic!("it was read"), deadline);
+            assert!(matches!(accepted.await, Err(Refusal::Unauthorized)), "{query}");
+        }
     }
 
     #[tokio::test]

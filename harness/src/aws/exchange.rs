@@ -102,9 +102,12 @@ fn signed_headers(
     region: &str,
     credentials: &Credentials,
 ) -> Result<Vec<(&'static str, HeaderValue)>> {
-    let identity =
-        aws_credential_types::Credentials::from_keys(&credentials.access_key_id, &credentials.secret_access_key, None)
-            .into();
+    let Credentials {
+        access_key_id,
+        secret_access_key,
+        session_token,
+    } = credentials.clone();
+    let identity = aws_credential_types::Credentials::from_keys(access_key_id, secret_access_key, session_token).into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)

@@ -27,11 +27,11 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
         }
         *state.counts.entry((service, action.clone())).or_default() += 1;
         if !state.forgetful {
-            let (action, body) = (action.clone(), request.body.clone());
             state.calls.push(ServiceCall {
                 service,
-                action,
-                body,
+                action: action.clone(),
+                headers: request.headers.clone(),
+                body: request.body.clone(),
                 at: Instant::now(),
                 behaviour,
             });
@@ -64,6 +64,7 @@ pub(super) async fn react(state: Arc<Mutex<State>>, request: Request) -> Reactio
         }
         Behaviour::Busy => work(),
         Behaviour::Denied => StubResponse::error(service, 403, denied(service), "as asked for"),
+        Behaviour::BadSignature => bad_signature(service, &request),
         Behaviour::Refused => return Reaction::Reset,
         Behaviour::Hang => return hang().await,
         Behaviour::Slow(time) => {
@@ -116,4 +117,28 @@ fn denied(service: Service) -> &'static str {
         Service::Sns => "AuthorizationError",
         _ => "AccessDeniedException",
     }
+}
+
+/// As AWS writes it: the session's token is among what is signed.
+fn bad_signature(service: Service, request: &Request) -> StubResponse {
+    let code = match service {
+        Service::Sns | Service::Sqs => "SignatureDoesNotMatch",
+        Service::SecretsManager | Service::DynamoDb => "InvalidSignatureException",
+    };
+    let headers = request.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        format!("{name}:{value}\n")
+    });
+    let canonical = format!(
+        "{}\n{}\n\n{}",
+        request.method,
+        request.target,
+        headers.collect::<String>()
+    );
+    let message = format!(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and \
+         signing method. Consult the service documentation for details.\n\n\
+         The Canonical String for this request should have been\n'{canonical}'"
+    );
+    StubResponse::error(service, 403, code, &message)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use super::Template;
 use super::node::Node;
@@ -41,6 +42,33 @@ impl Template {
         }
     }
 
+    /// A part as CloudFormation makes it with these parameters, what comes to `AWS::NoValue` left out; `None` if that is all of it.
+    pub(super) fn json(&self, node: &Node) -> Result<Option<Value>> {
+        let rendered = match node {
+            Node::Call(function, argument) => match (function.as_str(), &**argument, argument.items()) {
+                ("Ref", Node::Text(name), _) if name == "AWS::NoValue" => return Ok(None),
+                ("If", _, [condition, then, otherwise]) => {
+                    let condition = self.root.at(&["Conditions", condition.text()?])?;
+                    return self.json(if self.holds(condition)? { then } else { otherwise });
+                }
+                _ => Value::from(self.value(node)?),
+            },
+            Node::Text(text) => Value::from(text.as_str()),
+            Node::List(items) => {
+                let items = items.iter().filter_map(|item| self.json(item).transpose());
+                Value::Array(items.collect::<Result<_>>()?)
+            }
+            Node::Map(pairs) => {
+                let pairs = pairs.iter().filter_map(|(name, value)| match self.json(value) {
+                    Ok(value) => value.map(|value| Ok((name.clone(), value))),
+                    Err(error) => Some(Err(error)),
+                });
+                Value::Object(pairs.collect::<Result<_>>()?)
+            }
+        };
+        Ok(Some(rendered))
+    }
+
     fn list(&self, node: &Node) -> Result<Vec<String>> {
         match node {
             Node::List(items) => items.iter().map(|item| self.value(item)).collect(),
@@ -57,11 +85,16 @@ impl Template {
 
     /// Whether a condition is true, of `Conditions` or of `Rules`.
     pub(super) fn holds(&self, condition: &Node) -> Result<bool> {
+        // One of `Conditions` by its name, as it stands in a list.
+        if let Some(name) = condition.get("Condition") {
+            return self.holds(self.root.at(&["Conditions", name.text()?])?);
+        }
         let Node::Call(function, argument) = condition else {
             bail!("{condition:?} is no condition");
         };
         match (function.as_str(), argument.items()) {
             ("Not", [condition]) => Ok(!self.holds(condition)?),
+            ("And", [one, other]) => Ok(self.holds(one)? && self.holds(other)?),
             ("Equals", [one, other]) => Ok(self.value(one)? == self.value(other)?),
             ("Contains", [list, item]) => Ok(self.list(list)?.contains(&self.value(item)?)),
             _ => bail!("the harness doesn't know the condition !{function} of {argument:?}"),
@@ -102,6 +135,11 @@ impl Template {
     fn attribute(&self, resource: &str, attribute: &str) -> Result<String> {
         match (self.kind(resource)?, attribute) {
             ("AWS::SecretsManager::Secret", "Id") => Ok(arn("secretsmanager", &format!("secret:{resource}"))),
+            ("AWS::DynamoDB::Table", "Arn") => Ok(arn("dynamodb", &format!("table/{resource}"))),
+            ("AWS::DynamoDB::Table", "StreamArn") => Ok(arn("dynamodb", &format!("table/{resource}/stream/1"))),
+            ("AWS::IAM::Role", "Arn") => Ok(format!("arn:aws:iam::{ACCOUNT}:role/{resource}")),
+            // With all of its streams: CloudFormation's reference says so.
+            ("AWS::Logs::LogGroup", "Arn") => Ok(arn("logs", &format!("log-group:{resource}:*"))),
             ("AWS::SQS::Queue", "Arn") => Ok(arn("sqs", resource)),
             ("AWS::KMS::Key", "Arn") => Ok(arn("kms", &format!("key/{resource}"))),
             ("AWS::Lambda::Url", "FunctionUrl") => {

@@ -12,5 +12,6 @@ mod person;
 mod readme;
 mod runbook;
 mod scene;
+mod support;
 mod text;
 mod verify;

@@ -5,10 +5,11 @@ use crate::scene::Scene;
 use crate::text::{Mark, blocks, documents};
 
 /// These have tests of their own; that of the operations is the rehearsal of a restore, beside the other tests of renewals.
-const PREPARED: [&str; 4] = [
+const PREPARED: [&str; 5] = [
     "README.md",
     "docs/operations.md",
     "docs/runbook.md",
+    "docs/security.md",
     "docs/verifying.md",
 ];
 

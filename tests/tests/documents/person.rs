@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use printbell_harness::aws::Credentials;
 use printbell_harness::workspace::on_path;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::scene::{Principal, Scene};
+use crate::scene::Scene;
 use crate::text::{Block, Mark, blocks};
 
 /// Longest time that a block may take.
@@ -42,7 +43,7 @@ pub struct Person {
 
 impl Person {
     /// Somebody with these credentials.
-    pub async fn new(scene: &Scene, principal: &Principal) -> Self {
+    pub async fn new(scene: &Scene, principal: &Credentials) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let programs = folder.path().join("bin");
         std::fs::create_dir(&programs).unwrap();

@@ -4,7 +4,7 @@ use printbell_simulator::EventType;
 use serde_json::{Value, json};
 
 use crate::person::Person;
-use crate::scene::{Principal, Scene, eventually};
+use crate::scene::{Scene, eventually};
 use crate::text::{Block, blocks};
 
 const README: &str = "README.md";
@@ -131,7 +131,7 @@ async fn may_call(scene: &Scene) {
     let (api, put) = (block("api() {"), block("-X PUT"));
     let [backend, tenant] = ROLES.map(|(_, role)| role);
     for role in [backend, tenant] {
-        let session: Principal = scene.assume(role).await;
+        let session = scene.assume(role).await;
         assert!(session.session_token.is_some());
         let mut person = Person::new(scene, &session).await;
         let outputs = &scene.stack.outputs;

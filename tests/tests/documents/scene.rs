@@ -17,14 +17,6 @@ const STACK_VARIABLE: &str = "PRINTBELL_DOCUMENTS_STACK";
 /// Longest wait for something that comes by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Who types.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    pub keys: Credentials,
-    /// Of a session of a role.
-    pub session_token: Option<String>,
-}
-
 pub struct Scene {
     pub stack: Stack,
     pub aws: Aws,
@@ -62,12 +54,12 @@ impl Scene {
     }
 
     /// What `aws` and `curl` find in their environment.
-    pub fn environment(&self, principal: &Principal) -> Vec<(&'static str, String)> {
+    pub fn environment(&self, principal: &Credentials) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("AWS_ENDPOINT_URL", self.stack.endpoint.clone()),
             ("AWS_REGION", self.stack.region.clone()),
-            ("AWS_ACCESS_KEY_ID", principal.keys.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", principal.keys.secret_access_key.clone()),
+            ("AWS_ACCESS_KEY_ID", principal.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", principal.secret_access_key.clone()),
             ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
             ("AWS_PAGER", String::new()),
@@ -83,11 +75,8 @@ impl Scene {
     }
 
     /// Who has deployed the stack.
-    pub fn owner(&self) -> Principal {
-        Principal {
-            keys: self.stack.owner.clone(),
-            session_token: None,
-        }
+    pub fn owner(&self) -> Credentials {
+        self.stack.owner.clone()
     }
 
     /// A role that may do nothing, until a document says what.
@@ -100,18 +89,9 @@ impl Scene {
     }
 
     /// A session of a role.
-    pub async fn assume(&self, name: &str) -> Principal {
+    pub async fn assume(&self, name: &str) -> Credentials {
         let arn = format!("arn:aws:iam::000000000000:role/{name}");
-        let role = [("RoleArn", arn.as_str()), ("RoleSessionName", "documents")];
-        let session = self.aws.query("sts", "2011-06-15", "AssumeRole", &role).await.unwrap();
-        let part = |name| xml_texts(&session, name).pop().unwrap();
-        Principal {
-            keys: Credentials {
-                access_key_id: part("AccessKeyId"),
-                secret_access_key: part("SecretAccessKey"),
-            },
-            session_token: Some(part("SessionToken")),
-        }
+        self.aws.assume_role(&arn, "documents").await.unwrap()
     }
 
     /// A printer whose owner has just been through the portal.

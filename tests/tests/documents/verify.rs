@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use printbell_harness::workspace;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -26,7 +27,7 @@ const CHECKS: [&str; 14] = [
     "only AWS The callbacks' lines in the API's access log",
     "only AWS The run's figures as a metric",
     "only AWS An alarm's action",
-    "only AWS The table, to somebody without kms:Decrypt",
+    "only AWS The table and the secret, to somebody without kms:Decrypt",
 ];
 
 /// The same with an AppToken, `--rotate` and `--alarms`: what comes behind which.
@@ -34,7 +35,7 @@ const MORE_CHECKS: [(&str, &[&str]); 3] = [
     ("ok The registrations API", &["ok A printer, registered and tested"]),
     ("only AWS An alarm's action", &["ok A rotation of the callback secret"]),
     (
-        "only AWS The table, to somebody without kms:Decrypt",
+        "only AWS The table and the secret, to somebody without kms:Decrypt",
         &[
             "ok The causes of alarms",
             "only AWS DeadLetterAlarm",
@@ -102,6 +103,8 @@ async fn it_finds_the_stack_in_order_and_leaves_nothing() {
     let printer = scene.issue().await;
     let mut person = Person::new(&scene, &scene.owner()).await;
     std::fs::write(person.home().join("app-token"), printer.token.expose()).unwrap();
+    let built = workspace::built();
+    std::os::unix::fs::symlink(built.parent().unwrap(), person.home().join(".aws-sam")).unwrap();
     scene.unregister_all().await;
     // What a run that was killed may have left.
     let old = json!({"QueueName": "printbell-verify-doors-of-old"});
@@ -112,8 +115,14 @@ async fn it_finds_the_stack_in_order_and_leaves_nothing() {
         .types_all(VERIFYING, async |_, screen| screens.push(screen.to_owned()))
         .await;
 
-    let [plain, whole] = screens.try_into().unwrap();
-    println!("{plain}\n{whole}");
+    let [plain, whole, sums] = screens.try_into().unwrap();
+    println!("{plain}\n{whole}\n{sums}");
+    // Once as they lie there, once as Lambda has them.
+    for name in ["Webhook", "Renew", "Register", "Redrive"].map(|name| format!("{name}Function")) {
+        let [lies, runs] = [format!("{name}.zip: OK"), format!("  {name}.zip")];
+        let is_shown = |end: &str| sums.lines().any(|line| line.ends_with(end));
+        assert!(is_shown(&lies) && is_shown(&runs), "{name}: {sums}");
+    }
     for screen in [&plain, &whole] {
         assert!(!screen.contains(printer.token.expose()));
         assert!(

@@ -22,14 +22,28 @@ pub struct World {
     pub renew: Function,
     /// How far the functions' clocks are ahead, in seconds.
     offset: i64,
+    /// What else is in their environment.
+    settings: Vec<(String, String)>,
 }
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these variables in the functions' environment.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let settings = settings
+            .iter()
+            .map(|(name, value)| (String::from(*name), String::from(*value)));
+        let settings: Vec<_> = settings.collect();
         let aws = StubAws::start().await.unwrap();
         aws.secrets(|secrets| secrets.rotate(&KEY));
         let octoeverywhere = StubOctoEverywhere::start().await.unwrap();
-        let start = async |function| launch(&aws, &octoeverywhere, function, 0).start().await.unwrap();
+        let start = async |function| {
+            let launch = launch(&aws, &octoeverywhere, function, 0).envs(settings.clone());
+            launch.start().await.unwrap()
+        };
         let (register, renew) = (start("register").await, start("renew").await);
         let world = Self {
             aws,
@@ -37,6 +51,7 @@ impl World {
             register,
             renew,
             offset: 0,
+            settings,
         };
         world.note_url(PUBLIC_URL);
         world
@@ -53,7 +68,7 @@ impl World {
         self.offset += seconds;
         let start = async |function| {
             let launch = launch(&self.aws, &self.octoeverywhere, function, self.offset);
-            launch.start().await.unwrap()
+            launch.envs(self.settings.clone()).start().await.unwrap()
         };
         let functions = (start("register").await, start("renew").await);
         (self.register, self.renew) = functions;

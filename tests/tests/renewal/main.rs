@@ -8,6 +8,7 @@ mod agreement;
 mod doors;
 mod holders;
 mod life;
+mod privilege;
 mod restore;
 mod subscription;
 mod sweep;

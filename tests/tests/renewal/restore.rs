@@ -66,15 +66,15 @@ fn every_block_is_typed_by_these_tests_or_says_why_not() {
 }
 
 /// Somebody with a shell.
-struct Operator {
-    world: World,
+pub struct Operator {
+    pub world: World,
     folder: TempDir,
     functions: String,
 }
 
 impl Operator {
     /// Who has a stack of this name, or will have.
-    fn new(world: &World, stack: &str) -> Self {
+    pub fn new(world: &World, stack: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let (_, blocks, _) = sections().remove(0);
         let architecture = match std::env::consts::ARCH {
@@ -103,14 +103,14 @@ impl Operator {
     }
 
     /// Types a block of a section.
-    async fn types(&self, section: &str, block: usize) -> String {
+    pub async fn types(&self, section: &str, block: usize) -> String {
         let sections = sections();
         let (_, blocks, _) = sections.iter().find(|(heading, ..)| heading == section).unwrap();
         self.runs(&blocks[block]).await
     }
 
     /// Types these commands, and goes on with the variables that they set.
-    async fn runs(&self, commands: &str) -> String {
+    pub async fn runs(&self, commands: &str) -> String {
         let variables = self.folder.path().join("variables");
         let variables = variables.display();
         let script = format!(
@@ -153,7 +153,7 @@ impl Operator {
         output
     }
 
-    async fn variable(&self, name: &str) -> String {
+    pub async fn variable(&self, name: &str) -> String {
         self.runs(&format!("printf '%s' \"${name}\"")).await
     }
 
@@ -165,7 +165,7 @@ impl Operator {
     }
 
     /// The stack that `STACK` names, in the hands of this test.
-    async fn world(&self) -> World {
+    pub async fn world(&self) -> World {
         let outputs = self
             .runs(
                 "aws cloudformation describe-stacks --stack-name \"$STACK\" --query 'Stacks[0].Outputs' --output json",
@@ -254,7 +254,7 @@ impl World {
         assert!(format!("{delivery:?}").contains("200"), "{delivery:?}");
     }
 
-    async fn labels_of(&self, secret: &str) -> Vec<String> {
+    pub async fn labels_of(&self, secret: &str) -> Vec<String> {
         let listing = self
             .aws
             .secrets("DescribeSecret", &json!({"SecretId": secret}))

@@ -35,11 +35,11 @@ impl Build {
     /// What it has built.
     fn as_it_is() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let built = workspace::root().join(".aws-sam/build");
+        let built = workspace::built();
         copy(&built, folder.path(), "template.yaml");
         for function in Template::read().unwrap().functions().unwrap() {
-            let program = Path::new(&function.logical_id).join("bootstrap");
-            copy(&built, folder.path(), program.to_str().unwrap());
+            let archive = function.archive();
+            copy(&built, folder.path(), archive.file_name().unwrap().to_str().unwrap());
         }
         Self { folder }
     }
@@ -48,13 +48,13 @@ impl Build {
         self.folder.path().join("template.yaml")
     }
 
-    /// The same with another program as the receiver, which does the same.
+    /// The same with another archive of the receiver, in which the same is: whoever unpacks one looks for its end.
     fn with_other_code() -> Self {
         let build = Self::as_it_is();
-        let program = build.folder.path().join("WebhookFunction/bootstrap");
-        let mut code = fs::read(&program).unwrap();
+        let archive = build.folder.path().join("WebhookFunction.zip");
+        let mut code = fs::read(&archive).unwrap();
         code.extend(b"another");
-        fs::write(&program, code).unwrap();
+        fs::write(&archive, code).unwrap();
         build
     }
 
@@ -120,7 +120,6 @@ impl Build {
 }
 
 fn copy(from: &Path, to: &Path, file: &str) {
-    fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
     fs::copy(from.join(file), to.join(file)).unwrap();
 }
 

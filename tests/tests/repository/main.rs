@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
 mod doors;
+mod privilege;
 mod purity;
 mod samples;
 mod sizes;
 mod snapshots;
+mod supply;
 mod tidy;
 mod upgrade;

@@ -74,7 +74,7 @@ fn the_readme_names_every_parameter_and_route() {
 
 #[test]
 fn the_readme_names_the_tools_as_they_are_pinned() {
-    let (readme, pinned) = (read("README.md"), read("xtask/requirements/tools.txt"));
+    let (readme, pinned) = (read("README.md"), read("xtask/requirements/tools.in"));
     for (package, name) in [
         ("aws-sam-cli", "sam"),
         ("cargo-lambda", "cargo-lambda"),
@@ -92,4 +92,43 @@ fn the_readme_names_the_tools_as_they_are_pinned() {
         .filter_map(|line| line.strip_prefix("rust-version = "));
     let version = versions.next().unwrap().trim_matches('"');
     assert!(readme.contains(&format!("Rust {version}")), "Rust {version}");
+}
+
+#[test]
+fn what_aws_logs_by_the_template_holds_no_url_and_no_body() {
+    /// What API Gateway may write into the access log: neither a path nor a query.
+    const LOGGED: [&str; 8] = [
+        "requestTime",
+        "requestId",
+        "routeKey",
+        "status",
+        "responseLatency",
+        "identity.sourceIp",
+        "identity.userArn",
+        "integrationErrorMessage",
+    ];
+    let template = read("template.yaml");
+    let is_of_a_name = |c: char| c.is_ascii_alphabetic() || c == '.';
+    let names = template.split("$context.").skip(1);
+    let logged: Vec<_> = names
+        .map(|rest| rest.split(|c| !is_of_a_name(c)).next().unwrap())
+        .collect();
+    assert_eq!(logged, LOGGED);
+    let functions = Template::read().unwrap().functions().unwrap();
+    assert_eq!(
+        template.matches("LoggingConfig: {LogFormat: JSON, ").count(),
+        functions.len()
+    );
+    assert_eq!(template.matches("LoggingConfig").count(), functions.len());
+    // X-Ray's segments would be metadata of requests; the SDK isn't instrumented for more.
+    assert_eq!(template.matches("Tracing: PassThrough").count(), 1);
+    for setting in [
+        "ApplicationLogLevel",
+        "RUST_LOG",
+        "AWS_LAMBDA_LOG_LEVEL",
+        "DataTraceEnabled",
+        "TracingConfig",
+    ] {
+        assert!(!template.contains(setting), "{setting}");
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
 
+use super::abuse;
 use super::bill::{Line, MILLION, Source, grouped, table, total, usd};
 use super::sweep::{CALLS_PER_SECOND, CALLS_TO_MEAN, DAY_SECONDS};
 use super::{
@@ -36,7 +37,7 @@ const EXECUTIONS: [f64; 2] = [10.0, 1_000.0];
 /// How much longer a callback takes that has to wait: a second for SNS, before the fallback queue joins in, or for the keys.
 const WAIT_SECONDS: f64 = 1.0;
 /// The stack's `CallbackRateLimit` unless it is told otherwise.
-const CALLBACK_RATE_LIMIT: f64 = 5_000.0;
+pub(super) const CALLBACK_RATE_LIMIT: f64 = 5_000.0;
 /// The stack's `RedriveConcurrency` unless it is told otherwise.
 const REDRIVE_CONCURRENCY: f64 = 5.0;
 /// Messages of a batch of redrive's, which are published at once, and how long it takes.
@@ -302,6 +303,7 @@ fn report(arguments: &Arguments) -> String {
             &by_url.bill(Length::Longest)
         ),
     );
+    let _ = write!(text, "\n{}", abuse::table(traffic));
     text
 }
 

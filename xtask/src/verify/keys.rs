@@ -22,10 +22,10 @@ impl Verification<'_> {
                 .check("A rotation of the callback secret", remedy, self.labels_survive())
                 .await;
         }
-        let title = "The table, to somebody without kms:Decrypt";
+        let title = "The table and the secret, to somebody without kms:Decrypt";
         if self.account.is_aws {
-            let remedy = "Whoever may read the table reads the AppTokens: take from the key's policy what lets everybody decrypt through DynamoDB";
-            report.check(title, remedy, self.table_is_sealed()).await;
+            let remedy = "Whoever may read the table or the secret reads what is in it: the key's policy must let nobody in by itself (docs/decisions/0070)";
+            report.check(title, remedy, self.key_is_needed()).await;
         } else {
             report.only_aws(title);
         }
@@ -80,13 +80,23 @@ impl Verification<'_> {
         ))
     }
 
-    /// A role that may read the table and not use the key.
-    async fn table_is_sealed(&self) -> Result<String> {
-        let described = ["--table-name", self.stack.outputs.table_name.as_str()];
-        let table = self.account.aws("dynamodb", "describe-table", &described).await?;
-        let arn = table["Table"]["TableArn"].as_str().context("a table without an ARN")?;
+    /// A role that may read the table, its index and the secret in every way, and not use the key.
+    async fn key_is_needed(&self) -> Result<String> {
+        let table = ["--table-name", self.stack.outputs.table_name.as_str()];
+        let secret = ["--secret-id", self.stack.outputs.callback_secret_arn.as_str()];
+        let described = self.account.aws("dynamodb", "describe-table", &table).await?;
+        let arn = described["Table"]["TableArn"]
+            .as_str()
+            .context("a table without an ARN")?;
         let policy = json!({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Action": ["dynamodb:Scan", "dynamodb:DescribeTable"], "Resource": arn},
+            {
+                "Effect": "Allow", "Resource": [arn, format!("{arn}/index/*")],
+                "Action": ["dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
+            },
+            {
+                "Effect": "Allow", "Resource": self.stack.outputs.callback_secret_arn,
+                "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            },
         ]});
         let role = self.belongings.role(&policy).await?;
         let session = soon("a session of the new role", async || {
@@ -102,21 +112,75 @@ impl Verification<'_> {
             ("AWS_SESSION_TOKEN", &keys[2]),
             ("AWS_PROFILE", ""),
         ];
-        let read = async |operation: &str, more: &[&str]| -> Result<Value> {
-            let arguments = [&described[..], more].concat();
-            self.account
-                .aws_as(&environment, "dynamodb", operation, &arguments)
-                .await
+        let calls = async |service: &str, operation: &str, which: &[&str], more: &[&str]| -> Result<Value> {
+            let arguments = [which, more].concat();
+            self.account.aws_as(&environment, service, operation, &arguments).await
         };
         // Denied for want of the policy would look the same.
         within(KNOWN_EVERYWHERE, "the role's policy being known", async || {
-            Ok(read("describe-table", &[]).await.ok())
+            let table = calls("dynamodb", "describe-table", &table, &[]).await;
+            let secret = calls("secretsmanager", "describe-secret", &secret, &[]).await;
+            Ok(table.and(secret).ok())
         })
         .await?;
-        match read("scan", &["--limit", "1", "--select", "COUNT"]).await {
-            Ok(_) => bail!("it can be read"),
-            Err(error) if format!("{error:#}").contains("kms:Decrypt") => Ok("it can't be read".to_owned()),
-            Err(error) => Err(error),
+        let key = r#"{"tenantId":{"S":"printbell-verify-aws"},"printerRef":{"S":"nobody"}}"#;
+        let tenant = r#"{":tenant":{"S":"printbell-verify-aws"}}"#;
+        let of_tenant = [
+            "--key-condition-expression",
+            "tenantId = :tenant",
+            "--expression-attribute-values",
+            tenant,
+        ];
+        let count = ["--limit", "1", "--select", "COUNT"];
+        let reads = [
+            ("dynamodb", "scan", &table, &count[..]),
+            ("dynamodb", "scan", &table, &["--index-name", "due", "--limit", "1"]),
+            ("dynamodb", "query", &table, &of_tenant),
+            ("dynamodb", "get-item", &table, &["--key", key]),
+            // What is printed goes nowhere.
+            ("secretsmanager", "get-secret-value", &secret, &["--query", "VersionId"]),
+        ];
+        for (service, operation, which, more) in reads {
+            match calls(service, operation, which, more).await {
+                Ok(_) => bail!("{service} {operation} is answered"),
+                Err(error) if is_of_the_key(&format!("{error:#}")) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(format!("{} ways of reading are refused", reads.len()))
+    }
+}
+
+/// Whether it is KMS that refuses. DynamoDB says `not authorized to perform: kms:Decrypt`, or `KMS key access denied error`; Secrets
+/// Manager `Access to KMS is not allowed`.
+fn is_of_the_key(refusal: &str) -> bool {
+    refusal.contains("AccessDenied") && (refusal.contains("kms:Decrypt") || refusal.contains("KMS"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_the_key_s_is_told_from_one_of_the_role_s_policy() {
+        let called = "aws dynamodb scan: An error occurred (AccessDeniedException) when calling the Scan operation: ";
+        for (refusal, is_it) in [
+            (
+                "User: x is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext",
+                true,
+            ),
+            (
+                "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: …",
+                true,
+            ),
+            ("Access to KMS is not allowed", true),
+            (
+                "User: x is not authorized to perform: dynamodb:Scan on resource: y",
+                false,
+            ),
+        ] {
+            assert_eq!(is_of_the_key(&format!("{called}{refusal}")), is_it, "{refusal}");
+        }
+        assert!(!is_of_the_key("Could not connect to the endpoint URL of KMS"));
     }
 }
