@@ -38,7 +38,7 @@ struct Arguments {
     /// Measures these alone.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Variant>,
-    /// Writes the tables into docs/performance.md and README.md, and docs/performance.{json,svg}.
+    /// Writes the tables into docs/performance.md, and docs/performance.{json,svg}.
     #[arg(long, conflicts_with = "only")]
     save: bool,
     /// Where to write the figures as JSON, besides.
@@ -129,7 +129,6 @@ async fn main() -> Result<()> {
         std::fs::write(root.join("docs/performance.json"), json + "\n")?;
         std::fs::write(root.join("docs/performance.svg"), chart::svg(&report))?;
         write_into(&root.join("docs/performance.md"), &report.markdown())?;
-        write_into(&root.join("README.md"), &report.bars_table())?;
     }
     let missed = report.bars.iter().filter(|bar| !bar.met).count();
     ensure!(missed == 0, "{missed} of {} bars missed", report.bars.len());

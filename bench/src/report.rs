@@ -10,7 +10,7 @@ use crate::figures::{Bar, Figures};
 use crate::measure::Plan;
 use crate::variants::Variant;
 
-/// The documents' part that a run writes anew is between these.
+/// The part of a document that a run writes anew is between these.
 const BEGIN: &str = "<!-- written by cargo xtask bench -->";
 const END: &str = "<!-- end of what cargo xtask bench wrote -->";
 
@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// What was measured, when, on what machine and by which command; and the figures that have a bar.
-    pub fn bars_table(&self) -> String {
+    fn bars_table(&self) -> String {
         let calls = self.figures.iter().map(|figures| figures.warm_calls).min();
         let mut text = format!(
             "Measured {} on {} × {} ({}, {} GiB) by `{}`: medians of {} starts and {} warm calls of each program by each protocol, taking turns.\n\n",

@@ -6,8 +6,9 @@
 //!
 //! On the emulator:
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
-//! - [`aws`]: a small signed client for AWS services.
+//! - [`aws`]: a small signed client for AWS services; [`surroundings`]: what makes `aws` and `curl` take the emulator for AWS.
 //! - [`dev_key`]: the published key that signs callback tokens there.
+//! - [`endpoint`]: a URL of somebody else's, which keeps what is POSTed to it.
 //!
 //! At the binary, without an emulator:
 //! - [`runtime_api`]: starts a function, hands it events as Lambda does, and looks at it from outside.
@@ -24,6 +25,7 @@ pub mod abuse;
 pub mod aws;
 pub mod dev_key;
 mod encryption;
+pub mod endpoint;
 pub mod fixtures;
 pub mod http_event;
 pub mod leaks;
@@ -34,6 +36,7 @@ pub mod size;
 pub mod stack;
 pub mod stub_aws;
 pub mod stub_octoeverywhere;
+pub mod surroundings;
 pub mod template;
 pub mod tls_front;
 pub mod workspace;

@@ -105,6 +105,18 @@ impl Template {
         parameters.iter().map(|(name, _)| name.as_str())
     }
 
+    /// The least and the most that a parameter can be set to.
+    ///
+    /// # Errors
+    /// When there is no such parameter, or nothing bounds it.
+    pub fn bounds(&self, parameter: &str) -> Result<[String; 2]> {
+        let parameter = self.root.at(&["Parameters", parameter])?;
+        Ok([
+            self.value(parameter.at(&["MinValue"])?)?,
+            self.value(parameter.at(&["MaxValue"])?)?,
+        ])
+    }
+
     /// What a parameter is unless somebody says otherwise.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use clap::Parser;
 use jiff::SignedDuration;
 use printbell_rehearsal::chart;
@@ -19,10 +19,10 @@ use printbell_shared::registration::renewal::Cycle;
 #[command(name = "simulate")]
 struct Options {
     /// How many registrations, all put within the first day.
-    #[arg(long, default_value_t = 100_000_000)]
+    #[arg(long, default_value_t = 100_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     printers: u32,
     /// For how many days.
-    #[arg(long, default_value_t = 365)]
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
     /// How often each registration is renewed, in days: 7 to 120.
     #[arg(long, value_name = "DAYS", default_value_t)]
@@ -31,16 +31,46 @@ struct Options {
     #[arg(long, value_name = "CALLS")]
     calls_per_second: Option<f64>,
     /// What happens to OctoEverywhere, and when; again for more. `KIND@FROM+LASTS[*PERCENT]`: outage@100d+45d, refusals@220d+1h,
-    /// failures@300d+1d*10, suspensions@50d+9d*5. Or `sweep@FROM`: everybody is asked again, with half of the calls.
-    #[arg(
-        long = "event",
-        value_name = "EVENT",
-        default_values = ["outage@100d+45d", "sweep@145d", "refusals@220d+1h", "sweep@250d", "failures@300d+1d*10"]
-    )]
+    /// failures@300d+1d*10, suspensions@50d+9d*5. Or `sweep@FROM`: everybody is asked again, with half of the calls. By
+    /// default, and as far as the days go: outage@100d+45d, sweep@145d, refusals@220d+1h, sweep@250d, failures@300d+1d*10.
+    #[arg(long = "event", value_name = "EVENT")]
     events: Vec<Event>,
     /// Where to draw the load.
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
+}
+
+/// What happens unless the options say otherwise.
+const USUAL: [&str; 5] = [
+    "outage@100d+45d",
+    "sweep@145d",
+    "refusals@220d+1h",
+    "sweep@250d",
+    "failures@300d+1d*10",
+];
+
+impl Options {
+    /// What happens within the days; an event that was asked for and doesn't is an error.
+    fn events(&self) -> Result<Vec<Event>> {
+        let end = SignedDuration::from_hours(24) * i32::try_from(self.days)?;
+        if self.events.is_empty() {
+            let usual = USUAL.iter().map(|event| event.parse::<Event>().map_err(Error::msg));
+            return usual
+                .filter(|event| event.as_ref().map_or(true, |event| event.until() < end))
+                .collect();
+        }
+        for event in &self.events {
+            ensure!(
+                event.until() < end,
+                "{} is over on day {:.0}, and only {} are simulated: give --days {:.0} or more",
+                event.name(),
+                days_of(event.until()).ceil(),
+                self.days,
+                days_of(event.until()).ceil() + 1.0
+            );
+        }
+        Ok(self.events.clone())
+    }
 }
 
 /// What it may take. Time is the processor's, and only one of them works, so that a machine which does other things as well
@@ -50,6 +80,7 @@ const MEMORY_GIB: f64 = 8.0;
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
+    let events = options.events()?;
     let scenario = Scenario {
         printers: options.printers,
         days: options.days,
@@ -57,7 +88,7 @@ fn main() -> Result<ExitCode> {
         calls_per_second: options
             .calls_per_second
             .unwrap_or_else(|| Scenario::rate_cap(options.printers, options.cycle_days)),
-        events: options.events,
+        events,
     };
     let began = Instant::now();
     let report = Simulation::run(scenario, |day| {
@@ -80,18 +111,32 @@ fn main() -> Result<ExitCode> {
     }
     print(&report);
     let memory = memory.map_or(String::new(), |gib| format!(", {gib:.1} GiB"));
-    println!("took                    {took:.0?} of processor time{memory}");
+    println!(
+        "took                    {:.1} s of processor time{memory}",
+        took.as_secs_f64()
+    );
     if let Some(path) = options.chart {
         std::fs::write(&path, chart::draw(&report)).with_context(|| format!("can't write {}", path.display()))?;
     }
-    for promise in &broken {
-        eprintln!("broken: {promise}");
+    if broken.is_empty() {
+        println!("every promise was kept: {}", kept(&report));
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(if broken.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    println!("PROMISES WERE BROKEN");
+    for promise in &broken {
+        println!("  {promise}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// What the promises are, and through what they were kept.
+fn kept(report: &Report) -> String {
+    let events: Vec<_> = report.scenario.events.iter().map(Event::name).collect();
+    let through = match events.as_slice() {
+        [] => "nothing happened meanwhile".to_owned(),
+        events => format!("through {}", events.join("; ")),
+    };
+    format!("no registration lapsed, none was revoked, and the load is even again ({through})")
 }
 
 fn print(report: &Report) {
@@ -112,11 +157,12 @@ fn print(report: &Report) {
     println!("lapsed                  {}", report.lapses);
     println!("revoked wrongly         {}", report.revoked);
     println!("closest to an expiry    {:.1} days", days_of(report.closest));
-    println!("calls an hour, mean     {:.0}", report.mean());
+    let mean = report.mean();
+    println!("calls an hour, mean     {mean:.*}", if mean < 10.0 { 3 } else { 0 });
     let busiest = report.busiest_quiet_hour();
     println!(
         "  busiest quiet hour    {busiest}, {:.3} × the mean",
-        f64::from(busiest) / report.mean()
+        f64::from(busiest) / mean
     );
     for ((event, _), recovery) in report.spans().into_iter().zip(report.recoveries()) {
         let name = event.name();
@@ -133,6 +179,7 @@ fn print(report: &Report) {
 fn print_sweep(sweep: &Sweep) {
     println!("sweep of day {:.0}", days_of(sweep.from));
     match (sweep.length, sweep.calls_per_second()) {
+        (Some(length), _) if length.is_zero() => println!("  took                  less than a second"),
         (Some(length), Some(calls_per_second)) => println!(
             "  took                  {:.2} days, {calls_per_second:.1} calls a second",
             days_of(length)

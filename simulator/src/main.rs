@@ -11,6 +11,7 @@ const CONTROL: &str = "\
 It is driven over HTTP, too; URL is what it prints, ID the printerId that the first line answers with:
   curl URL/control/printers -d '{\"name\":\"Ender 3\"}'
   curl URL/control/printers/ID/play -d '{\"speed\":600}'
+  curl URL/control/printers/ID/play -d '{\"print\":{\"platform\":\"bambu\",\"end\":\"failure\"}}'
   curl URL/control/printers/ID/play -d '{\"print\":{\"platform\":\"bambu\",\"end\":\"cancel\"}}'
   curl URL/control/faults -d '{\"route\":\"set\",\"times\":1,\"ending\":{\"kind\":\"answer\",\"status\":604}}'
   curl URL/control/portal -d '{\"returnUrl\":\"https://app.example/?state=1\"}'

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use printbell_harness::template::{FunctionResource, Template};
 
 use crate::architecture::{self, Architecture};
@@ -31,7 +31,8 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let sums = build(workspace, &tools, arguments.architecture).await?;
     let answers = workspace.root().join(ANSWERS);
     if !answers.exists() {
-        std::fs::copy(workspace.root().join("samconfig.toml"), answers)?;
+        std::fs::copy(workspace.root().join("samconfig.toml"), &answers)
+            .with_context(|| format!("can't write {}", answers.display()))?;
     }
     anstream::print!("{sums}");
     progress::success(&format!(
@@ -78,9 +79,11 @@ pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architect
 
 /// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler: by the names
 /// of their binaries, for with those of their packages Cargo would choose fewer features of their dependencies.
-pub async fn build_for_watch(workspace: &Workspace, tools: &Tools) -> Result<()> {
+pub async fn build_for_this_machine(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
     let debug = tools.program("cargo").arg("build").args(each("--bin")?);
-    compile(workspace, debug, "Compiling the functions for this machine").await
+    compile(workspace, debug, "Compiling the functions for this machine").await?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    Ok(target.unwrap_or_else(|| workspace.root().join("target")).join("debug"))
 }
 
 /// An option for Cargo that is given once for each function.
@@ -95,7 +98,7 @@ async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<(
     let mut step = Step::begin(title);
     let cargo = cargo
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
-        .env("CARGO_TERM_PROGRESS_WIDTH", "120")
+        .env("CARGO_TERM_PROGRESS_WIDTH", "80")
         .current_dir(workspace.root());
     cargo
         .run_watching(&workspace.local("build.log"), |output| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use printbell_harness::workspace::on_path;
 
 use crate::architecture::Architecture;
@@ -92,9 +92,9 @@ async fn install_node(workspace: &Workspace, tools: &Tools) -> Result<()> {
     );
     let lock = "package-lock.json";
     let installed = same(&from.join(lock), &to.join(lock)) && to.join("node_modules").exists();
-    std::fs::create_dir_all(&to)?;
+    std::fs::create_dir_all(&to).with_context(|| format!("can't make the folder {}", to.display()))?;
     for file in ["package.json", lock, "runtime.mjs", "webhook.mjs"] {
-        std::fs::copy(from.join(file), to.join(file))?;
+        std::fs::copy(from.join(file), to.join(file)).with_context(|| format!("can't copy {file}"))?;
     }
     if installed {
         return Ok(());

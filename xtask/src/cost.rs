@@ -10,6 +10,7 @@ mod verification;
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
+use printbell_shared::registration::renewal::{Cycle, LIFETIME};
 
 pub use verification::Calls;
 
@@ -30,8 +31,11 @@ pub struct Arguments {
     #[command(flatten)]
     traffic: Traffic,
     /// How often each registration is renewed, in days: the stack's `RenewalCycleDays`.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(7..=120))]
-    cycle_days: u8,
+    #[arg(long, default_value_t)]
+    cycle_days: Cycle,
+    /// What the answer is made of, in Markdown, beside other ways to do it: `docs/cost.md`.
+    #[arg(long)]
+    tables: bool,
 }
 
 /// What a printer sends, and what the receiver makes of it.
@@ -71,11 +75,16 @@ impl Traffic {
     }
 }
 
-/// Prints the tables.
+/// Prints the answer, or the tables.
 pub fn run(arguments: Arguments) -> Result<()> {
     ensure!(arguments.printers >= 0.0, "printers can't be negative");
     arguments.traffic.check()?;
-    anstream::print!("{}", Fleet::new(arguments).report());
+    let fleet = Fleet::new(arguments);
+    let text = match arguments.tables {
+        true => fleet.report(),
+        false => fleet.answer(),
+    };
+    anstream::print!("{text}");
     Ok(())
 }
 
@@ -104,10 +113,8 @@ const HOLDER_GB: f64 = 250e-9;
 const RENEWAL_WRITE_UNITS: f64 = 6.0;
 /// How long a PUT takes, nearly all of it for OctoEverywhere's answer.
 const PUT_SECONDS: f64 = 0.3;
-/// How long OctoEverywhere keeps a webhook, in days.
-const LIFETIME_DAYS: u8 = 180;
 /// The cycles that are shown beside each other, in days.
-const CYCLES: [u8; 4] = [7, 30, 60, 120];
+const CYCLES: [u8; 4] = [*Cycle::DAYS.start(), Cycle::DEFAULT.days(), 60, *Cycle::DAYS.end()];
 /// The schedule's default.
 const RUNS_A_MONTH: f64 = MONTH_DAYS * 24.0 * 4.0;
 
@@ -314,7 +321,7 @@ fn cycles() -> String {
             usd(total(&of_registrations(MILLION, 1.0, days))),
             // A slot has to be a day away to be the next one.
             days + 1,
-            LIFETIME_DAYS - days - 1,
+            LIFETIME.as_hours() / 24 - i64::from(days) - 1,
         );
     }
     text
@@ -438,14 +445,53 @@ impl Fleet {
         }
     }
 
+    /// A month's notifications by this door.
+    fn of_notifications(&self, door: Door) -> f64 {
+        total(&of_notifications(self.notifications, door, &self.arguments.traffic))
+    }
+
+    /// A month's renewals and rows.
+    fn of_registrations(&self) -> f64 {
+        total(&of_registrations(
+            self.arguments.printers,
+            1.0 / 12.0,
+            self.arguments.cycle_days.days(),
+        ))
+    }
+
+    fn answer(&self) -> String {
+        let [by_api, by_url] = [Door::HttpApi, Door::FunctionUrl].map(|door| self.of_notifications(door));
+        let (registrations, idle) = (self.of_registrations(), total(&idle()));
+        let Arguments {
+            printers,
+            traffic,
+            cycle_days,
+            ..
+        } = self.arguments;
+        format!(
+            "{} printers, {} prints a day each, renewed every {cycle_days} days: {} a month\n             with CallbackDoor=FunctionUrl: {}\n\n             notifications  {} ({} by a function URL), {:.2} million\n             registrations  {}\n             being there    {}; up to {} more where the account has used up its free tiers\n\n             Prices of {PRICES_OF}, US East (N. Virginia). What this is made of, and what else it could be: --tables\n",
+            grouped(printers),
+            traffic.prints_per_day,
+            usd(by_api + registrations + idle),
+            usd(by_url + registrations + idle),
+            usd(by_api),
+            usd(by_url),
+            self.notifications / MILLION,
+            usd(registrations),
+            usd(idle),
+            usd(total(&idle_within_free_tiers())),
+        )
+    }
+
     fn report(&self) -> String {
         let Arguments {
             printers,
             traffic,
             cycle_days,
+            ..
         } = self.arguments;
         let million = |door| of_notifications(MILLION, door, &traffic);
-        let year = of_registrations(MILLION, 1.0, cycle_days);
+        let year = of_registrations(MILLION, 1.0, cycle_days.days());
         let mut text = format!(
             "Prices of {PRICES_OF}, US East (N. Virginia), first tier, no free tier used.\n\n\
              {}\n{}\n### What each door costs, and lacks\n\n{}\n{}\n{}\n### What a shorter cycle costs, and buys\n\n{}\n{}\n{}\n{}\n{}\n",
@@ -458,7 +504,7 @@ impl Fleet {
                 &year
             ),
             cycles(),
-            sweep::report(cycle_days),
+            sweep::report(cycle_days.days()),
             table("Idle, a month", &idle()),
             rotations(),
             table(
@@ -479,12 +525,8 @@ impl Fleet {
 
     /// Printbell's bill beside those of the alternatives.
     fn comparison(&self) -> String {
-        let by = |door| total(&of_notifications(self.notifications, door, &self.arguments.traffic));
-        let of_notifications = by(Door::HttpApi);
-        let Arguments {
-            printers, cycle_days, ..
-        } = self.arguments;
-        let of_registrations = total(&of_registrations(printers, 1.0 / 12.0, cycle_days));
+        let of_notifications = self.of_notifications(Door::HttpApi);
+        let of_registrations = self.of_registrations();
         let idle = total(&idle());
         format!(
             "| | a month | what it leaves to you |\n|---|--:|---|\n\
@@ -496,7 +538,7 @@ impl Fleet {
             usd(of_registrations),
             usd(idle),
             usd(total(&idle_within_free_tiers())),
-            usd(by(Door::FunctionUrl) + of_registrations + idle),
+            usd(self.of_notifications(Door::FunctionUrl) + of_registrations + idle),
             alternatives::rows(self.notifications),
         )
     }
@@ -524,6 +566,23 @@ mod tests {
         let document = include_str!("../../docs/cost.md");
         let report = Fleet::new(defaults()).report();
         assert!(document.contains(&report), "put this into docs/cost.md:\n{report}");
+    }
+
+    #[test]
+    fn the_answer_comes_first_and_is_that_of_the_tables() {
+        let fleet = Fleet::new(defaults());
+        let answer = fleet.answer();
+        let first = answer.lines().next().unwrap();
+        let (_, price) = first.split_once(": ").unwrap();
+        let price = price.strip_suffix(" a month").unwrap();
+        assert!(
+            fleet.report().contains(&format!("| **Printbell** | **{price}** |")),
+            "{answer}"
+        );
+        assert!(
+            answer.lines().count() < 10 && answer.lines().all(|line| line.len() <= 120),
+            "{answer}"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A print and a renewal, seen from outside: nothing here knows what the functions do, only what has to come of it.
+//! Two prints and a renewal, seen from outside: nothing here knows what the functions do, only what has to come of it.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use printbell_harness::stack::Stack;
+use printbell_simulator::print::{End, Plan, Platform};
 use printbell_simulator::{AppConnection, Control, Delivery, DeliveryEnd, NewPrinter, PlayPrint};
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 /// How long the schedule may take to come round, and the renewal to be done.
 const RENEWAL: Duration = Duration::from_secs(90);
 
-/// Registers a printer, plays a print, moves the clock to the renewal's date and waits for it. Shows every notification
+/// Registers a printer, plays a print and one that fails, moves the clock to the renewal's date and waits for it. Shows every notification
 /// as it comes out of SNS.
 ///
 /// # Errors
@@ -35,6 +36,7 @@ const RENEWAL: Duration = Duration::from_secs(90);
 pub async fn run(stack: &Stack, control: &Control, subscriber: &mut Subscriber) -> Result<AppConnection> {
     let printer = register(stack, control).await?;
     print(control, subscriber, &printer).await?;
+    fail(control, subscriber, &printer).await?;
     renew(stack, control, &printer).await?;
     Ok(printer)
 }
@@ -57,9 +59,38 @@ async fn register(stack: &Stack, control: &Control) -> Result<AppConnection> {
 
 async fn print(control: &Control, subscriber: &mut Subscriber, printer: &AppConnection) -> Result<()> {
     progress::note("Playing a print; each line below is a notification as it came out of SNS");
+    let (deliveries, notifications) = play(control, subscriber, printer, Plan::default()).await?;
+    let active = |one: &Notification| one.event() == "registration.active";
+    ensure!(
+        notifications.iter().any(active),
+        "nobody was told that the registration is active"
+    );
+    compare(&deliveries, &notifications)
+}
+
+/// What Printbell is there for: a print that fails, and is told as a failure.
+async fn fail(control: &Control, subscriber: &mut Subscriber, printer: &AppConnection) -> Result<()> {
+    progress::note("And one that fails");
+    let plan = Plan::ending(Platform::Bambu, End::Failure);
+    let (deliveries, notifications) = play(control, subscriber, printer, plan).await?;
+    let failed = |one: &Notification| (one.event(), one.severity()) == ("print.failed", "failure");
+    ensure!(
+        notifications.iter().any(failed),
+        "nobody was told that the print failed"
+    );
+    compare(&deliveries, &notifications)
+}
+
+/// Plays a print, and shows what comes out of SNS until all of it has.
+async fn play(
+    control: &Control,
+    subscriber: &mut Subscriber,
+    printer: &AppConnection,
+    print: Plan,
+) -> Result<(Vec<Delivery>, Vec<Notification>)> {
     let play = PlayPrint {
         speed: SPEED,
-        ..PlayPrint::default()
+        ..PlayPrint::of(print)
     };
     let playing = control.play_print(&printer.printer_id, &play);
     tokio::pin!(playing);
@@ -75,7 +106,7 @@ async fn print(control: &Control, subscriber: &mut Subscriber, printer: &AppConn
     while !sent_ids.is_subset(&prints(&notifications)) && Instant::now() < deadline {
         notifications.extend(show(subscriber.receive().await?));
     }
-    compare(&deliveries, &notifications)
+    Ok((deliveries, notifications))
 }
 
 /// Prints what was received, and hands it on.
@@ -114,8 +145,7 @@ fn prints(notifications: &[Notification]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Checks that what came out of SNS is what went in: each notification once, with its payload unchanged, and the news
-/// that the registration is active.
+/// Checks that what came out of SNS is what went in: each notification once, with its payload unchanged.
 fn compare(deliveries: &[Delivery], notifications: &[Notification]) -> Result<()> {
     let (sent_ids, ids) = (sent_ids(deliveries)?, prints(notifications));
     ensure!(
@@ -133,11 +163,6 @@ fn compare(deliveries: &[Delivery], notifications: &[Notification]) -> Result<()
             "no notification carries the payload {payload}"
         );
     }
-    let active = |one: &Notification| one.event() == "registration.active";
-    ensure!(
-        notifications.iter().any(active),
-        "nobody was told that the registration is active"
-    );
     progress::success(&format!(
         "All {} notifications of the print came out of SNS, as they were sent",
         sent_ids.len()

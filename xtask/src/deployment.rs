@@ -17,7 +17,7 @@ use crate::tools::Tools;
 use crate::workspace::Workspace;
 
 /// The stack's name, as in `samconfig.toml`.
-const NAME: &str = "printbell";
+pub const NAME: &str = "printbell";
 
 /// Gives the alarms somebody to tell. The emulator sends no mail.
 const ALARM_EMAIL: &str = "operator@example.com";

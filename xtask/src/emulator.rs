@@ -37,7 +37,7 @@ impl Emulator {
         }
         let (state, temporary) = (folder.join("state"), folder.join("tmp"));
         for path in [&state, &temporary] {
-            std::fs::create_dir_all(path)?;
+            std::fs::create_dir_all(path).with_context(|| format!("can't make the folder {}", path.display()))?;
         }
         let log = folder.join("emulator.log");
         let port = free_port()?;

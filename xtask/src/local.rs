@@ -1,19 +1,22 @@
 //! `cargo xtask local`: the whole system on this machine.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context, Result};
 use printbell_harness::stack::Stack;
-use printbell_simulator::AppConnection;
-use printbell_simulator::{DeliverVia, Options, Simulator};
+use printbell_harness::surroundings::Surroundings;
+use printbell_simulator::{AppConnection, DeliverVia, Options, Simulator};
 
 use crate::architecture::Architecture;
-use crate::emulator::{self, Emulator};
-use crate::notifications::Subscriber;
+use crate::emulator::Emulator;
+use crate::env::quoted;
+use crate::notifications::{DeadLetters, Subscriber};
 use crate::progress;
+use crate::running::Running;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 use crate::{artifacts, demonstration, deployment};
+
+/// Gives a shell what it needs to reach a running local stack.
+const EVAL: &str = "eval \"$(cargo xtask env)\"";
 
 /// What systems of different purposes differ in.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +81,12 @@ impl System {
 /// Runs the system and the demonstration.
 pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let tools = Tools::find(workspace)?;
-    let _alone = workspace.lock("local").await?;
+    let _alone = workspace.try_lock("local")?.with_context(|| {
+        format!(
+            "`cargo xtask local` runs here already, in another terminal. Use that one, by\n\n    {EVAL}\n\n\
+             or end it there by Ctrl-C"
+        )
+    })?;
     let system = {
         let _building = workspace.lock("build").await?;
         tools.install_tools().await?;
@@ -94,98 +102,87 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     if arguments.once {
         return Ok(());
     }
-    let _file = StackFile::write(workspace, &system.stack)?;
-    offer(workspace, &system, &printer, &subscriber).await?;
+    let surroundings = Surroundings::of(&system.stack).await?;
+    let _notice = running(workspace, &tools, &system.stack, &surroundings)?.tell(workspace)?;
+    offer(&system, &printer).await?;
+    let mut dead_letters = DeadLetters::of(&system.stack);
     loop {
         for notification in subscriber.receive().await? {
             anstream::println!("{notification}");
         }
+        for dead_letter in dead_letters.look().await? {
+            anstream::println!("{dead_letter}");
+        }
     }
 }
 
-/// The file that tells others about a running system. It goes when the system does.
-struct StackFile(PathBuf);
-
-impl StackFile {
-    fn write(workspace: &Workspace, stack: &Stack) -> Result<Self> {
-        let path = workspace.running_stack();
-        stack.write(&path)?;
-        Ok(Self(path))
+/// What others are told of it.
+fn running(workspace: &Workspace, tools: &Tools, stack: &Stack, surroundings: &Surroundings) -> Result<Running> {
+    let programs = workspace.local("run/local/bin");
+    std::fs::create_dir_all(&programs).with_context(|| format!("can't make the folder {}", programs.display()))?;
+    for name in ["aws", "sam"] {
+        let link = programs.join(name);
+        std::os::unix::fs::symlink(tools.bin().join(name), &link)
+            .with_context(|| format!("can't make the link {}", link.display()))?;
     }
-}
-
-impl Drop for StackFile {
-    fn drop(&mut self) {
-        // Without the file there is nothing left to do; with it, the next start overwrites it.
-        let _ = std::fs::remove_file(&self.0);
-    }
+    let environment = surroundings.environment(&stack.owner).into_iter();
+    Ok(Running {
+        stack: stack.clone(),
+        environment: environment.map(|(name, value)| (name.to_owned(), value)).collect(),
+        programs,
+    })
 }
 
 /// Says what can be tried now.
-async fn offer(workspace: &Workspace, system: &System, printer: &AppConnection, subscriber: &Subscriber) -> Result<()> {
+async fn offer(system: &System, printer: &AppConnection) -> Result<()> {
     let stack = &system.stack;
     let registration = system.simulator.control().registration(&printer.printer_id).await?;
-    let webhook = registration
-        .webhook
-        .context("the simulator has lost the webhook")?
-        .url
-        .replacen("https", "http", 1);
-    let via = stack.endpoint.trim_start_matches("http://");
-    let curl = format!("curl -s --connect-to ::{via}");
-    let sign = format!(
-        "--aws-sigv4 aws:amz:{}:execute-api --user {}:{}",
-        stack.region, stack.backend.access_key_id, stack.backend.secret_access_key
-    );
-    let api = stack.outputs.api_url.replacen("https", "http", 1);
-    let owner = &stack.owner;
-    let ours = workspace.local("tools/bin/aws");
-    let program = if ours.exists() { &ours } else { Path::new("aws") };
-    let aws = format!(
-        "AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_DEFAULT_REGION={} {} --endpoint-url {}",
-        owner.access_key_id,
-        owner.secret_access_key,
-        emulator::REGION,
-        program.display(),
-        stack.endpoint,
-    );
+    let webhook = registration.webhook.context("the simulator has lost the webhook")?.url;
+    let api = r#"curl -sS --fail-with-body --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY""#;
+    let path = demonstration::path();
+    let play = |print: &str| {
+        format!(
+            "curl -sS --fail-with-body {}/control/printers/{}/play -d '{{\"speed\":1200{print}}}'",
+            stack.simulator, printer.printer_id
+        )
+    };
     let tries = [
+        ("Play another print", play("")),
         (
-            "Play another print",
-            format!(
-                "curl -s -X POST {}/control/printers/{}/play -H 'content-type: application/json' -d '{{\"speed\":1200}}'",
-                stack.simulator, printer.printer_id
-            ),
+            "Play one that fails",
+            play(",\"print\":{\"platform\":\"bambu\",\"end\":\"failure\"}"),
         ),
         (
             "Be OctoEverywhere for one notification",
-            format!("{curl} '{webhook}' -d '{{\"PrinterId\":\"mine\",\"EventType\":7}}'"),
-        ),
-        (
-            "See the registration",
-            format!("{curl} {sign} {api}{}", demonstration::path()),
-        ),
-        (
-            "Change it: only failures from now on",
             format!(
-                "{curl} {sign} -X PUT {api}{} -d '{{\"eventTypes\":[3,7,8,9]}}'",
-                demonstration::path()
+                "curl -sS --fail-with-body {} -d '{{\"PrinterId\":\"mine\",\"EventType\":7}}'",
+                quoted(&webhook)
             ),
         ),
         (
+            "Send what can't be published",
+            format!("curl -sS --fail-with-body {} -d 'no JSON'", quoted(&webhook)),
+        ),
+        ("See the registration", format!("{api} \"$API_URL{path}\"")),
+        (
+            "Change it: only failures from now on",
+            format!("{api} -X PUT \"$API_URL{path}\" -d '{{\"eventTypes\":[3,7,8,9]}}'"),
+        ),
+        (
             "See what OctoEverywhere holds",
-            format!("curl -s {}/control/registrations", stack.simulator),
+            format!("curl -sS --fail-with-body {}/control/registrations", stack.simulator),
         ),
         (
             "Run renew now",
             format!(
-                "{aws} lambda invoke --function-name {} /dev/stderr",
+                "aws lambda invoke --function-name {} /dev/stderr",
                 stack.function("renew")?
             ),
         ),
         (
             "Look into the fallback queue",
             format!(
-                "{aws} sqs receive-message --queue-url {}",
+                "aws sqs receive-message --queue-url {} --query 'Messages || `\"nothing waits\"`'",
                 stack.outputs.fallback_queue_url
             ),
         ),
@@ -194,13 +191,12 @@ async fn offer(workspace: &Workspace, system: &System, printer: &AppConnection, 
             "cargo xtask watch".to_owned(),
         ),
     ];
-    progress::success("Everything runs. Things to try, in another terminal:");
+    progress::success("Everything runs. In another terminal, in this folder, type first");
+    anstream::eprintln!("\n    {EVAL}\n");
+    progress::note("and then what the README says, as it stands, or:");
     for (what, how) in tries {
         anstream::eprintln!("\n  {what}\n    {how}");
     }
-    progress::note(&format!(
-        "\n  Notifications appear here as they reach {}; Ctrl-C ends it all.",
-        subscriber.queue()
-    ));
+    progress::note("\n  Notifications appear here as they come out of SNS; Ctrl-C ends it all.");
     Ok(())
 }

@@ -6,6 +6,7 @@
 //!   machine; the template, deployed there.
 //! - [`notifications`]: what comes out of SNS; [`demonstration`]: a print and a renewal, seen from outside;
 //!   [`dev_key`]: the published key of local stacks.
+//! - [`running`]: what a running local system tells others; [`mod@env`]: and a shell.
 //! - [`simulate`]: the renewals of a whole fleet, in virtual time; [`mod@bench`]: how fast and small the functions are; [`cost`]:
 //!   what a fleet costs, and what limits it; [`verify`]: the same stack on AWS.
 
@@ -25,11 +26,13 @@ mod demonstration;
 mod deployment;
 mod dev_key;
 mod emulator;
+mod env;
 mod local;
 mod notifications;
 mod process;
 mod progress;
 mod python;
+mod running;
 mod simulate;
 mod test;
 mod tools;
@@ -55,6 +58,8 @@ struct Arguments {
 enum Task {
     /// Runs the whole system on this machine, with a demonstration, until Ctrl-C.
     Local(local::Arguments),
+    /// Prints what a shell needs to reach a running `cargo xtask local`: eval "$(cargo xtask env)".
+    Env,
     /// Builds the functions for AWS, ready for `sam deploy`.
     Build(artifacts::Arguments),
     /// Checks everything that must hold.
@@ -82,6 +87,7 @@ async fn main() -> ExitCode {
     let work = async {
         match task {
             Task::Local(arguments) => local::run(&workspace, arguments).await,
+            Task::Env => env::run(&workspace).await,
             Task::Build(arguments) => artifacts::run(&workspace, arguments).await,
             Task::Test(arguments) => test::run(&workspace, arguments).await,
             Task::Simulate(arguments) => simulate::run(&workspace, arguments).await,

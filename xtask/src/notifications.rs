@@ -1,9 +1,11 @@
 //! What comes out of SNS: received from a queue that is subscribed to the topic, as anybody's would be.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use printbell_harness::aws::{Aws, xml_texts};
 use printbell_harness::stack::Stack;
 use serde_json::{Value, json};
@@ -65,11 +67,6 @@ impl Subscriber {
         Ok(Self { aws, queue })
     }
 
-    /// The queue's URL.
-    pub fn queue(&self) -> &str {
-        &self.queue
-    }
-
     /// Waits up to a second for what is published, and takes it out of the queue.
     pub async fn receive(&mut self) -> Result<Vec<Notification>> {
         let request = json!({
@@ -123,6 +120,11 @@ impl Notification {
         &self.event
     }
 
+    /// How bad that is: `failure`.
+    pub fn severity(&self) -> &str {
+        &self.severity
+    }
+
     /// Whether it is about a registration and not about a print.
     pub fn is_lifecycle(&self) -> bool {
         self.event.starts_with("registration.")
@@ -139,7 +141,7 @@ impl fmt::Display for Notification {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (event, data) = (&self.cloud_event, &self.cloud_event["data"]);
-        let clock = text(&event["time"]).get(11..19).unwrap_or_default().to_owned();
+        let when = moment(&text(&event["time"]), Timestamp::now());
         let colour = match self.severity.as_str() {
             "failure" => AnsiColor::Red,
             "attention" => AnsiColor::Yellow,
@@ -154,14 +156,76 @@ impl fmt::Display for Notification {
         facts.extend(layers(data));
         write!(
             formatter,
-            "{QUIET}{clock}{QUIET:#} {style}●{style:#} {BOLD}{:<34}{BOLD:#}",
+            "{QUIET}{when}{QUIET:#} {style}●{style:#} {BOLD}{:<34}{BOLD:#}",
             self.event
         )?;
         write!(formatter, "{}", facts.join(" · "))
     }
 }
 
+/// The time of day, with its date if that is another than today's: the clock can be moved.
+fn moment(time: &str, now: Timestamp) -> String {
+    let (date, clock) = (time.get(..10).unwrap_or_default(), time.get(11..19).unwrap_or_default());
+    match now.strftime("%F").to_string() == date {
+        true => clock.to_owned(),
+        false => format!("{date} {clock}"),
+    }
+}
+
+/// What is in the dead-letter queue, where it stays.
+#[derive(Debug)]
+pub struct DeadLetters {
+    aws: Aws,
+    queue: String,
+    seen: BTreeSet<String>,
+}
+
+impl DeadLetters {
+    /// Those of this stack.
+    pub fn of(stack: &Stack) -> Self {
+        Self {
+            aws: stack.aws(),
+            queue: stack.outputs.dead_letter_queue_url.clone(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Looks, without waiting; tells each once, on a line.
+    pub async fn look(&mut self) -> Result<Vec<String>> {
+        let request = json!({
+            "QueueUrl": self.queue,
+            "MaxNumberOfMessages": 10,
+            "VisibilityTimeout": 0,
+            "MessageAttributeNames": ["reason"],
+        });
+        let received = self.aws.sqs("ReceiveMessage", &request).await?;
+        let messages = received["Messages"].as_array().into_iter().flatten();
+        let seen = &mut self.seen;
+        let new = messages.filter(|message| seen.insert(message["MessageId"].to_string()));
+        Ok(new.map(dead_letter).collect())
+    }
+}
+
+fn dead_letter(message: &Value) -> String {
+    let reason = message["MessageAttributes"]["reason"]["StringValue"].as_str();
+    let reason = reason.unwrap_or("it was tried for more than a day");
+    let style = AnsiColor::Red.on_default();
+    format!("{style}●{style:#} {BOLD}waits in the dead-letter queue{BOLD:#}: {reason}")
+}
+
 fn layers(data: &Value) -> Option<String> {
     let (current, total) = (data["CurrentLayer"].as_u64()?, data["TotalLayers"].as_u64()?);
     (total > 0).then(|| format!("layer {current} of {total}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_day_is_told_with_its_date() {
+        let now = "2026-11-24T23:59:59Z".parse().unwrap();
+        assert_eq!(moment("2026-11-24T12:00:00Z", now), "12:00:00");
+        assert_eq!(moment("2026-12-24T12:00:00Z", now), "2026-12-24 12:00:00");
+    }
 }

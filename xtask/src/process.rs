@@ -54,6 +54,9 @@ impl Program {
                 command.env_remove(&name);
             }
         }
+        for name in ["NO_PROXY", "no_proxy"] {
+            command.env(name, not_by_proxy(std::env::var(name).ok()));
+        }
         Self {
             name: Path::new(program)
                 .file_name()
@@ -241,9 +244,16 @@ impl Drop for Process {
     }
 }
 
+/// Whom to reach without a proxy: whoever was said already, and this machine.
+fn not_by_proxy(said: Option<String>) -> String {
+    let said = said.filter(|said| !said.is_empty());
+    let parts = said.into_iter().chain(["127.0.0.1,localhost,::1".to_owned()]);
+    parts.collect::<Vec<_>>().join(",")
+}
+
 fn create(log: &Path) -> Result<File> {
     if let Some(folder) = log.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     }
     File::create(log).with_context(|| format!("can't write {}", log.display()))
 }
@@ -305,6 +315,20 @@ mod tests {
             "{text}"
         );
         shell("true").run_into(&log).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn no_proxy_is_asked_for_this_machine() {
+        let output = shell("echo $NO_PROXY; echo $no_proxy").output().await.unwrap();
+        let text = String::from_utf8(output).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            assert!(line.ends_with("127.0.0.1,localhost,::1"), "{text}");
+        }
+        assert_eq!(
+            not_by_proxy(Some("intra.example".to_owned())),
+            "intra.example,127.0.0.1,localhost,::1"
+        );
     }
 
     #[tokio::test]

@@ -53,7 +53,8 @@ impl Step {
             bar.set_message(message.to_owned());
         } else if self.spoke.elapsed() >= BETWEEN_LINES {
             self.spoke = Instant::now();
-            say(format_args!("{QUIET}  {} … {message}{QUIET:#}", self.title));
+            let line = fit(&format!("  {} … {message}", self.title));
+            say(format_args!("{QUIET}{line}{QUIET:#}"));
         }
     }
 
@@ -90,6 +91,15 @@ fn draw(title: &str) -> ProgressBar {
     bar
 }
 
+/// As much of a line as a screen has room for that nobody has widened.
+fn fit(line: &str) -> String {
+    const COLUMNS: usize = 80;
+    if line.chars().count() <= COLUMNS {
+        return line.to_owned();
+    }
+    line.chars().take(COLUMNS - 1).chain(['…']).collect()
+}
+
 /// Says a line, above the steps that are under way.
 fn say(line: fmt::Arguments<'_>) {
     UNDER_WAY.suspend(|| anstream::eprintln!("{line}"));
@@ -108,4 +118,16 @@ pub fn success(message: &str) {
 /// Says why it was all in vain.
 pub fn failure(error: &anyhow::Error) {
     say(format_args!("{BAD}error{BAD:#}: {error:#}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn a_long_line_is_cut_to_80_columns() {
+        assert_eq!(fit("  short … enough"), "  short … enough");
+        let fitted = fit(&"é".repeat(200));
+        assert_eq!((fitted.chars().count(), fitted.ends_with('…')), (80, true));
+    }
 }

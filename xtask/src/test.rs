@@ -1,11 +1,13 @@
 //! `cargo xtask test`: everything that must hold.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use printbell_harness::stack::STACK_VARIABLE;
-use printbell_harness::template::{FunctionResource, Template};
+use printbell_harness::template::{BINARIES_VARIABLE, FunctionResource, Template};
+use serde_json::Value;
 
 use crate::architecture::Architecture;
 use crate::artifacts;
@@ -40,9 +42,73 @@ pub struct Arguments {
     /// Also runs what takes too long for every change: a hundred million registrations for a year.
     #[arg(long, conflicts_with = "filter")]
     all: bool,
-    /// Runs only these tests and no other checks: arguments for `cargo nextest run`, such as a part of a test's name.
+    /// Runs only what takes neither the emulator nor a release build, and doesn't take long.
+    #[arg(long, conflicts_with_all = ["filter", "all"])]
+    fast: bool,
+    /// Runs only these tests and no other checks: arguments for `cargo nextest run`, such as a part of a test's name. Builds and
+    /// deploys what they need and nothing else.
     #[arg(last = true)]
     filter: Vec<String>,
+}
+
+/// What `--fast` runs: nothing deployed, measured, walked at random or checked state by state.
+const FAST: &str = "not (binary(renewal) + binary(storm) + binary(documents) + test(sizes::) + test(supply::) + test(scale::) + test(fuzz::) \
+                    + test(faults::) + test(freeze::) + package(printbell-rehearsal))";
+
+/// What a test stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ground {
+    /// The functions' binaries, compiled however.
+    Binaries,
+    /// The same, as they go to AWS.
+    Release,
+    /// The system of the end-to-end tests.
+    Tested,
+    /// The system of the documents.
+    Documents,
+}
+
+impl Ground {
+    const ALL: [Self; 3] = [Self::Release, Self::Tested, Self::Documents];
+
+    /// By the binary that a test is in, and the beginning of its name; the first that fits. What is in none needs nothing.
+    const OF: [(&str, &str, Self); 11] = [
+        ("renewal", "", Self::Tested),
+        ("storm", "", Self::Tested),
+        ("documents", "", Self::Documents),
+        ("repository", "sizes::", Self::Release),
+        ("repository", "supply::", Self::Release),
+        ("repository", "samples::", Self::Binaries),
+        ("registrations", "scale::", Self::Release),
+        ("registrations", "", Self::Binaries),
+        ("receiver", "", Self::Binaries),
+        ("notifications", "", Self::Binaries),
+        ("alarms", "", Self::Binaries),
+    ];
+
+    fn of(binary: &str, test: &str) -> Option<Self> {
+        let found = Self::OF
+            .iter()
+            .find(|(of, begin, _)| *of == binary && test.starts_with(begin));
+        found.map(|(.., ground)| *ground)
+    }
+
+    /// The system that it is, and the variable that tells the tests where that is.
+    fn system(self) -> Option<(Setting, &'static str)> {
+        match self {
+            Self::Tested => Some((TESTED, STACK_VARIABLE)),
+            Self::Documents => Some((DOCUMENTS, DOCUMENTS_STACK_VARIABLE)),
+            Self::Binaries | Self::Release => None,
+        }
+    }
+}
+
+/// What the tests stand on, as long as it is kept.
+#[derive(Debug, Default)]
+struct Prepared {
+    systems: Vec<(System, &'static str)>,
+    /// The folder of binaries that aren't as they go to AWS.
+    binaries: Option<PathBuf>,
 }
 
 /// What has been found so far.
@@ -78,25 +144,36 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
         tools: &tools,
     };
     let mut findings = Findings::default();
-    let everything = arguments.filter.is_empty();
-    let check_source = async {
-        if everything {
-            run.check_source(&mut findings).await;
-            tools.install_checkov().await?;
-        }
-        Ok(())
+    let filter = match arguments.fast {
+        true => vec!["-E".to_owned(), FAST.to_owned()],
+        false => arguments.filter,
     };
-    // One waits for the processor, the others for the network.
-    tokio::try_join!(check_source, tools.install_tools(), tools.install_emulator())?;
-    if everything {
+    let grounds = if filter.is_empty() {
+        let check_source = async {
+            run.check_source(&mut findings).await;
+            tools.install_checkov().await
+        };
+        // One waits for the processor, the others for the network.
+        tokio::try_join!(check_source, tools.install_tools(), tools.install_emulator())?;
         run.check_packaging(&mut findings).await;
+        Ground::ALL.into()
+    } else {
+        tools.install_tools().await?;
+        let grounds = run.grounds(&filter).await?;
+        if grounds.iter().any(|ground| ground.system().is_some()) {
+            tools.install_emulator().await?;
+        }
+        grounds
+    };
+    if arguments.fast {
+        run.check_formatting(&mut findings).await;
     }
-    let systems = run.deploy(&mut findings).await;
-    if everything {
+    let prepared = run.prepare(&mut findings, &grounds).await;
+    if filter.is_empty() {
         run.check_bills(&mut findings).await?;
     }
-    run.test(&mut findings, systems.as_ref(), &arguments.filter).await?;
-    drop(systems);
+    run.test(&mut findings, &prepared, &filter).await?;
+    drop(prepared);
     if arguments.all {
         run.simulate(&mut findings).await;
     }
@@ -118,9 +195,8 @@ struct Run<'a> {
 impl Run<'_> {
     /// What needs nothing but Rust.
     async fn check_source(&self, findings: &mut Findings) {
+        self.check_formatting(findings).await;
         let cargo = |arguments: &[&str]| self.tools.program("cargo").args(arguments);
-        self.check(findings, "Formatting", "fmt", cargo(&["fmt", "--all", "--check"]))
-            .await;
         let clippy = cargo(&[
             "clippy",
             "--workspace",
@@ -135,6 +211,11 @@ impl Run<'_> {
         let doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
         self.check(findings, "Documentation, with warnings as errors", "doc", doc)
             .await;
+    }
+
+    async fn check_formatting(&self, findings: &mut Findings) {
+        let fmt = self.tools.program("cargo").args(["fmt", "--all", "--check"]);
+        self.check(findings, "Formatting", "fmt", fmt).await;
     }
 
     /// What is deployed and what it is made of.
@@ -175,21 +256,41 @@ impl Run<'_> {
         findings.check(step, result);
     }
 
-    /// The systems that the end-to-end tests look at; they fail without them.
-    async fn deploy(&self, findings: &mut Findings) -> Option<[System; 2]> {
-        let deploy = async {
+    /// What the tests of a filter stand on.
+    async fn grounds(&self, filter: &[String]) -> Result<BTreeSet<Ground>> {
+        let step = Step::begin("Compiling the tests that were asked for");
+        let list = self
+            .tools
+            .tool("cargo-nextest")
+            .args(["nextest", "list", "--workspace", "--message-format", "json"])
+            .args(filter)
+            .current_dir(self.workspace.root());
+        let grounds = grounds_in(&list.output().await?)?;
+        step.done();
+        Ok(grounds)
+    }
+
+    /// Builds and deploys what the tests stand on; they fail without.
+    async fn prepare(&self, findings: &mut Findings, grounds: &BTreeSet<Ground>) -> Prepared {
+        let mut prepared = Prepared::default();
+        let prepare = async {
             let _building = self.workspace.lock("build").await?;
-            artifacts::build(self.workspace, self.tools, Architecture::here()?).await?;
-            let tested = System::start(self.workspace, self.tools, TESTED).await?;
-            let documents = System::start(self.workspace, self.tools, DOCUMENTS).await?;
-            Ok([tested, documents])
+            if grounds.iter().any(|ground| *ground > Ground::Binaries) {
+                artifacts::build(self.workspace, self.tools, Architecture::here()?).await?;
+            } else if !grounds.is_empty() {
+                prepared.binaries = Some(artifacts::build_for_this_machine(self.workspace, self.tools).await?);
+            }
+            for (setting, variable) in grounds.iter().filter_map(|ground| ground.system()) {
+                let system = System::start(self.workspace, self.tools, setting).await?;
+                prepared.systems.push((system, variable));
+            }
+            Ok(())
         };
-        let (systems, result) = match deploy.await {
-            Ok(systems) => (Some(systems), Ok(())),
-            Err(error) => (None, Err(error)),
-        };
-        findings.check(Step::begin("The system, deployed on this machine"), result);
-        systems
+        let result = prepare.await;
+        if result.is_err() || !prepared.systems.is_empty() {
+            findings.check(Step::begin("The system, deployed on this machine"), result);
+        }
+        prepared
     }
 
     /// What the functions are made of, as it is written down.
@@ -203,7 +304,7 @@ impl Run<'_> {
     }
 
     /// The tests, those of the deployed system included.
-    async fn test(&self, findings: &mut Findings, systems: Option<&[System; 2]>, filter: &[String]) -> Result<()> {
+    async fn test(&self, findings: &mut Findings, prepared: &Prepared, filter: &[String]) -> Result<()> {
         let log = self.workspace.local("run/tests.log");
         let mut nextest = self
             .tools
@@ -224,8 +325,10 @@ impl Run<'_> {
         if std::io::stderr().is_terminal() {
             nextest = nextest.env("CARGO_TERM_COLOR", "always");
         }
-        let variables = [STACK_VARIABLE, DOCUMENTS_STACK_VARIABLE];
-        for (system, variable) in systems.into_iter().flatten().zip(variables) {
+        if let Some(binaries) = &prepared.binaries {
+            nextest = nextest.env(BINARIES_VARIABLE, binaries);
+        }
+        for (system, variable) in &prepared.systems {
             let stack = self.workspace.local(&format!("run/{variable}.json"));
             system.stack.write(&stack)?;
             nextest = nextest.env(variable, stack);
@@ -245,6 +348,22 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Reads what `cargo nextest list` says: the tests that a filter lets through, and what they stand on.
+fn grounds_in(list: &[u8]) -> Result<BTreeSet<Ground>> {
+    let list: Value = serde_json::from_slice(list).context("`cargo nextest list` says something else than JSON")?;
+    let suites = list["rust-suites"]
+        .as_object()
+        .into_iter()
+        .flat_map(|suites| suites.values());
+    let tests = suites.flat_map(|suite| {
+        let binary = suite["binary-name"].as_str().unwrap_or_default();
+        let cases = suite["testcases"].as_object().into_iter().flatten();
+        let cases = cases.filter(|(_, case)| case["filter-match"]["status"] == "matches");
+        cases.map(move |(name, _)| (binary, name.as_str()))
+    });
+    Ok(tests.filter_map(|(binary, test)| Ground::of(binary, test)).collect())
 }
 
 /// What nextest says at its end.
@@ -283,7 +402,36 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_filter_prepares_what_its_tests_stand_on_and_nothing_else() {
+        let list = |binary: &str, test: &str, status: &str| {
+            let cases =
+                json!({test: {"filter-match": {"status": status}}, "other": {"filter-match": {"status": "mismatch"}}});
+            json!({"rust-suites": {"id": {"binary-name": binary, "testcases": cases}}}).to_string()
+        };
+        for (binary, test, ground) in [
+            ("printbell_shared", "callback::keys::tests::one", None),
+            ("repository", "tidy::one", None),
+            ("repository", "sizes::one", Some(Ground::Release)),
+            ("receiver", "faults::one", Some(Ground::Binaries)),
+            ("registrations", "register::one", Some(Ground::Binaries)),
+            ("registrations", "scale::one", Some(Ground::Release)),
+            ("renewal", "life::one", Some(Ground::Tested)),
+            ("documents", "readme::one", Some(Ground::Documents)),
+        ] {
+            let found = grounds_in(list(binary, test, "matches").as_bytes()).unwrap();
+            assert_eq!(found, ground.into_iter().collect(), "{binary} {test}");
+            assert!(
+                grounds_in(list(binary, test, "mismatch").as_bytes())
+                    .unwrap()
+                    .is_empty()
+            );
+        }
+    }
 
     #[test]
     fn the_summary_of_nextest_is_read() {

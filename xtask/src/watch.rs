@@ -1,17 +1,23 @@
 //! `cargo xtask watch`: `cargo lambda watch` with the environment that the functions have in a running local stack.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv6Addr, TcpListener};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use http::Method;
-use printbell_harness::aws::{encode, http_client};
+use printbell_harness::aws::encode;
 use printbell_harness::stack::Stack;
 use serde_json::Value;
 
 use crate::artifacts;
+use crate::env::quoted;
 use crate::progress;
+use crate::running::Running;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
+
+/// Where `cargo lambda invoke` looks, and nobody from outside can.
+const ADDRESS: Ipv6Addr = Ipv6Addr::LOCALHOST;
 
 /// What `cargo xtask watch` can be told.
 #[derive(Debug, clap::Args)]
@@ -23,35 +29,36 @@ pub struct Arguments {
 
 /// Runs the functions from source, rebuilding them as they change, until Ctrl-C.
 pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
-    let first = "run `cargo xtask local` in another terminal first: the functions need a stack to work with";
     let tools = Tools::find(workspace)?;
-    let stack = Stack::read(&workspace.running_stack()).context(first)?;
-    let health = format!("{}/_ministack/health", stack.endpoint);
-    ensure!(
-        http_client().get(health).send().await.is_ok(),
-        "the stack at {} has ended; {first}",
-        stack.endpoint
-    );
+    let stack = Running::find(workspace)
+        .await
+        .context("the functions need a stack to work with")?
+        .stack;
+    let port = arguments.port;
+    // cargo-lambda says nothing of it, and ends as if all were well.
+    TcpListener::bind((ADDRESS, port)).with_context(|| {
+        format!(
+            "port {port} can't be had at {ADDRESS}; try `cargo xtask watch --port {}`",
+            port ^ 1
+        )
+    })?;
 
-    artifacts::build_for_watch(workspace, &tools).await?;
-    let port = arguments.port.to_string();
-    // `cargo lambda invoke` looks there, and nobody from outside can.
-    let mut watch = tools
-        .program("cargo")
-        .args(["lambda", "watch", "--invoke-address", "::1"]);
-    watch = watch.args(["--invoke-port", &port]).current_dir(workspace.root());
+    artifacts::build_for_this_machine(workspace, &tools).await?;
+    let mut watch = tools.program("cargo").args(["lambda", "watch"]);
+    watch = watch.args(["--invoke-address", &ADDRESS.to_string()]);
+    watch = watch
+        .args(["--invoke-port", &port.to_string()])
+        .current_dir(workspace.root());
     for (name, value) in environment(&stack).await? {
         watch = watch.env(name, value);
     }
     progress::note(&format!(
-        "Try, in another terminal:\n  {} lambda invoke webhook --invoke-port {port} --data-file events/webhook/print.started.json",
-        tools.bin().join("cargo-lambda").display()
+        "Try, in another terminal:\n    {} lambda invoke webhook --invoke-port {port} --data-file events/webhook/print.started.json",
+        quoted(&tools.bin().join("cargo-lambda").display().to_string())
     ));
-    ensure!(
-        watch.run().await?,
-        "`cargo lambda watch` failed; if port {port} is in use, try --port 9001"
-    );
-    Ok(())
+    // Ctrl-C ends us, too: who comes back from it has failed, whatever its exit code.
+    watch.run().await?;
+    bail!("`cargo lambda watch` has ended; what it said is above")
 }
 
 /// What the deployed functions are configured with, all together: where two have the same name, it is the same value.

@@ -33,15 +33,13 @@ impl Workspace {
     }
 
     /// Where a running `cargo xtask local` tells others about itself.
-    pub fn running_stack(&self) -> PathBuf {
-        self.local("stack.json")
+    pub fn running(&self) -> PathBuf {
+        self.local("running.json")
     }
 
     /// Keeps other `cargo xtask` from doing the same thing at the same time, until the lock is dropped; waits for them.
     pub async fn lock(&self, what: &str) -> Result<File> {
-        let path = self.local(&format!("{what}.lock"));
-        std::fs::create_dir_all(self.local(""))?;
-        let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
+        let file = self.lock_file(what)?;
         if file.try_lock().is_err() {
             progress::note(&format!("another `cargo xtask` is at it ({what}); waiting for it"));
             // Asking again and again, as nothing could end a thread that waits for the lock.
@@ -50,5 +48,18 @@ impl Workspace {
             }
         }
         Ok(file)
+    }
+
+    /// The same without waiting: `None` if somebody has it, who may have it for long.
+    pub fn try_lock(&self, what: &str) -> Result<Option<File>> {
+        let file = self.lock_file(what)?;
+        Ok(file.try_lock().is_ok().then_some(file))
+    }
+
+    fn lock_file(&self, what: &str) -> Result<File> {
+        let path = self.local(&format!("{what}.lock"));
+        let folder = self.local("");
+        std::fs::create_dir_all(&folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+        File::create(&path).with_context(|| format!("can't write {}", path.display()))
     }
 }

@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_hundred_broken_rules_are_named_and_the_others_counted() {
-        let fields: serde_json::Map<_, _> = (0..150).map(|n| (format!("field{n}"), json!(1))).collect();
+        let fields: Map<_, _> = (0..150).map(|n| (format!("field{n}"), json!(1))).collect();
         let problem = wish_update(&put(&Value::Object(fields).to_string())).unwrap_err();
         let last = problem.errors.last().unwrap();
         assert_eq!((problem.errors.len(), last.field.as_str()), (101, ""));

@@ -130,9 +130,11 @@ fn signed_headers(
         .collect()
 }
 
-/// The HTTP client for everything on this machine.
+/// The HTTP client for everything on this machine, which no proxy reaches.
+#[expect(clippy::expect_used, reason = "nothing in this set-up depends on the machine")]
 pub fn http_client() -> reqwest::Client {
     // reqwest wants a TLS provider even where only plain HTTP is spoken. Another part of the process may have set it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    let client = reqwest::Client::builder().no_proxy().build();
+    client.expect("the client is well configured")
 }

@@ -33,6 +33,11 @@ pub enum EventKind {
 }
 
 impl Event {
+    /// When it is over, after the start; of a sweep, when it begins.
+    pub fn until(&self) -> SignedDuration {
+        self.from + self.lasts
+    }
+
     /// Its name, for people.
     pub fn name(&self) -> String {
         let what = match self.kind {

@@ -90,11 +90,11 @@ impl Report {
         f64::from(self.scenario.printers) / (self.scenario.cycle.length().as_secs() as f64 / 3600.0)
     }
 
-    /// What an hour may have once it is quiet again: 1.1 × the mean. A fleet under ten million shows the grain of its hash,
-    /// and may have six standard deviations.
+    /// What an hour may have once it is quiet again: 1.1 × the mean. A fleet under ten million shows the grain of its hash, and may
+    /// have what one hour in a billion has by chance.
     pub fn bound(&self) -> f64 {
         let mean = self.mean();
-        (mean * 1.1).max(mean + 6.0 * mean.sqrt())
+        (mean * 1.1).max(by_chance(mean))
     }
 
     /// Each event of the scenario, and the time from its beginning to its end. A sweep that isn't over lasts as long as is
@@ -165,5 +165,42 @@ impl Report {
             ));
         }
         broken
+    }
+}
+
+/// The most that one hour in a billion has, where each has so many on average and none knows of another (Poisson).
+fn by_chance(mean: f64) -> f64 {
+    /// From here on that is six standard deviations.
+    const MANY: f64 = 100.0;
+    const BILLIONTH: f64 = 1e-9;
+    if mean >= MANY {
+        return mean + 6.0 * mean.sqrt();
+    }
+    let (mut count, mut share) = (0.0, (-mean).exp());
+    let mut rest = 1.0 - share;
+    while rest > BILLIONTH {
+        count += 1.0;
+        share *= mean / count;
+        rest -= share;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_chance;
+
+    #[test]
+    fn what_comes_by_chance_is_a_whole_number_of_calls() {
+        // One registration renewed every 30 days, ten, and a thousand.
+        for (mean, most) in [(1.0 / 720.0, 2.0), (10.0 / 720.0, 4.0), (1_000.0 / 720.0, 13.0)] {
+            assert_eq!(by_chance(mean), most, "{mean}");
+        }
+    }
+
+    #[test]
+    fn both_ways_to_tell_it_meet() {
+        let (below, above) = (by_chance(99.9), by_chance(100.0));
+        assert!((below - above).abs() < 10.0, "{below} {above}");
     }
 }

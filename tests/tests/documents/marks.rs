@@ -6,18 +6,23 @@ use std::process::Command;
 use printbell_harness::template::Template;
 
 use crate::person::xtask;
-use crate::text::{Mark, blocks, documents, text};
+use crate::text::{Mark, blocks, documents, snippets, text};
+
+/// What is done with a block, and why it isn't run here.
+fn kind(mark: &Mark) -> (&'static str, &str) {
+    match mark {
+        Mark::Run => ("run here", ""),
+        Mark::OnlyOnAws(reason) => ("only on AWS", reason),
+        Mark::Gate(reason) => ("run by the gate", reason),
+        Mark::ByHand(reason) => ("by hand", reason),
+    }
+}
 
 #[test]
 fn every_block_is_run_or_says_why_not() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for block in documents().iter().flat_map(|document| blocks(document)) {
-        let (kind, reason) = match &block.mark {
-            Mark::Run => ("run here", ""),
-            Mark::OnlyOnAws(reason) => ("only on AWS", reason.as_str()),
-            Mark::Gate(reason) => ("run by the gate", reason.as_str()),
-            Mark::ByHand(reason) => ("by hand", reason.as_str()),
-        };
+        let (kind, reason) = kind(&block.mark);
         *counts.entry(kind).or_default() += 1;
         if block.mark != Mark::Run {
             println!("{}:{}: {kind}: {reason}", block.document, block.line);
@@ -28,6 +33,30 @@ fn every_block_is_run_or_says_why_not() {
         counts["run here"] > counts.values().sum::<usize>() * 3 / 4,
         "{counts:?}"
     );
+}
+
+#[test]
+fn every_program_is_run_or_says_why_not() {
+    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for snippet in documents().iter().flat_map(|document| snippets(document)) {
+        let (kind, reason) = kind(&snippet.mark);
+        if snippet.mark != Mark::Run {
+            println!("{}:{}: {kind}: {reason}", snippet.document, snippet.line);
+        }
+        *counts.entry((snippet.language, kind)).or_default() += 1;
+    }
+    println!("programs: {counts:?}");
+    let expected = [
+        ("python", "run here"),
+        ("rust", "run here"),
+        ("swift", "by hand"),
+        ("typescript", "run here"),
+    ];
+    let found: Vec<_> = counts
+        .keys()
+        .map(|(language, kind)| (language.as_str(), *kind))
+        .collect();
+    assert_eq!(found, expected);
 }
 
 #[test]

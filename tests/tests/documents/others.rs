@@ -5,11 +5,13 @@ use crate::scene::Scene;
 use crate::text::{Mark, blocks, documents};
 
 /// These have tests of their own; that of the operations is the rehearsal of a restore, beside the other tests of renewals.
-const PREPARED: [&str; 5] = [
+const PREPARED: [&str; 7] = [
     "README.md",
     "docs/operations.md",
+    "docs/registering.md",
     "docs/runbook.md",
     "docs/security.md",
+    "docs/subscribing.md",
     "docs/verifying.md",
 ];
 

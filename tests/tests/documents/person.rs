@@ -44,6 +44,15 @@ pub struct Person {
 impl Person {
     /// Somebody with these credentials.
     pub async fn new(scene: &Scene, principal: &Credentials) -> Self {
+        Self::with(scene.environment(principal)).await
+    }
+
+    /// Somebody who knows of no AWS yet.
+    pub async fn without_environment() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    async fn with(environment: Vec<(&'static str, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let programs = folder.path().join("bin");
         std::fs::create_dir(&programs).unwrap();
@@ -69,7 +78,7 @@ impl Person {
             .env("PATH", path)
             .env("HOME", &home)
             .env("LANG", "C.UTF-8")
-            .envs(scene.environment(principal));
+            .envs(environment);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let errors = std::fs::File::create(folder.path().join("errors")).unwrap();
         let mut shell = command.stderr(errors).kill_on_drop(true).spawn().unwrap();

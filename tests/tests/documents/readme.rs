@@ -7,13 +7,13 @@ use crate::person::Person;
 use crate::scene::{Scene, eventually};
 use crate::text::{Block, blocks};
 
-const README: &str = "README.md";
+pub const README: &str = "README.md";
 
 /// Who may call the registrations API, and who may do so for one tenant.
 const ROLES: [(&str, &str); 2] = [("BACKEND_ROLE", "backend"), ("TENANT_ROLE", "tenant-abc123")];
 
 /// What OctoEverywhere sends of a print that failed.
-const FAILURE: &str =
+pub const FAILURE: &str =
     r#"{"PrinterId":"p","PrintId":"b1946ac9","EventType":3,"DurationSec":1530,"Error":"The nozzle is clogged."}"#;
 
 fn block(with: &str) -> Block {
@@ -39,6 +39,7 @@ async fn what_the_readme_says_works_as_it_stands() {
     let printer = scene.issue().await;
     let mut owner = Person::new(&scene, &scene.owner()).await;
     owner.set("APP_TOKEN", printer.token.expose()).await;
+    owner.set("EMAIL", "you@example.com").await;
     for (variable, role) in ROLES {
         scene.make_role(role).await;
         owner.set(variable, role).await;

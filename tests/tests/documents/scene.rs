@@ -5,10 +5,9 @@ use std::time::Duration;
 use http::Method;
 use printbell_harness::aws::{Aws, Credentials, xml_texts};
 use printbell_harness::stack::Stack;
-use printbell_harness::tls_front::TlsFront;
+use printbell_harness::surroundings::Surroundings;
 use printbell_simulator::{AppConnection, Control, NewPrinter};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::Instant;
 
 /// The environment variable that names the file of the stack which is these tests' alone.
@@ -21,8 +20,7 @@ pub struct Scene {
     pub stack: Stack,
     pub aws: Aws,
     pub control: Control,
-    _front: TlsFront,
-    curl: TempDir,
+    surroundings: Surroundings,
 }
 
 impl Scene {
@@ -31,47 +29,17 @@ impl Scene {
         let path = std::env::var_os(STACK_VARIABLE);
         let path = path.unwrap_or_else(|| panic!("{STACK_VARIABLE} isn't set; run `cargo xtask test`"));
         let stack = Stack::read(path.as_ref()).unwrap();
-        let emulator = stack.endpoint.trim_start_matches("http://").parse().unwrap();
-        let (api, url) = (
-            format!("*.execute-api.{}.amazonaws.com", stack.region),
-            format!("*.lambda-url.{}.on.aws", stack.region),
-        );
-        let front = TlsFront::start(&[&api, &url], emulator).await.unwrap();
-        let curl = tempfile::tempdir().unwrap();
-        let config = format!(
-            "connect-to = \"::{}\"\ncacert = \"{}\"\n",
-            front.address(),
-            front.authority().display()
-        );
-        std::fs::write(curl.path().join(".curlrc"), config).unwrap();
         Self {
             aws: stack.aws(),
             control: Control::new(&stack.simulator),
+            surroundings: Surroundings::of(&stack).await.unwrap(),
             stack,
-            _front: front,
-            curl,
         }
     }
 
     /// What `aws` and `curl` find in their environment.
     pub fn environment(&self, principal: &Credentials) -> Vec<(&'static str, String)> {
-        let mut environment = vec![
-            ("AWS_ENDPOINT_URL", self.stack.endpoint.clone()),
-            ("AWS_REGION", self.stack.region.clone()),
-            ("AWS_ACCESS_KEY_ID", principal.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", principal.secret_access_key.clone()),
-            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
-            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
-            ("AWS_PAGER", String::new()),
-            ("CURL_HOME", self.curl.path().display().to_string()),
-        ];
-        environment.extend(
-            principal
-                .session_token
-                .clone()
-                .map(|token| ("AWS_SESSION_TOKEN", token)),
-        );
-        environment
+        self.surroundings.environment(principal)
     }
 
     /// Who has deployed the stack.
@@ -115,6 +83,28 @@ impl Scene {
             let deleted = api.call_as(owner, Method::DELETE, &path, &Value::Null).await.unwrap();
             assert_eq!(deleted.status, 204, "{path}: {}", deleted.text());
         }
+    }
+
+    /// A queue that gets what the topic has, as this subscription's other attributes say; answers with its URL.
+    pub async fn subscribe(&self, queue: &str, attributes: &[(&str, &str)]) -> String {
+        let topic = self.stack.outputs.topic_arn.as_str();
+        let arn = format!("arn:aws:sqs:{}:000000000000:{queue}", self.stack.region);
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }]});
+        let create = json!({"QueueName": queue, "Attributes": {"Policy": policy.to_string()}});
+        let created = self.aws.sqs("CreateQueue", &create).await.unwrap();
+        let mut subscribe = vec![("TopicArn", topic), ("Protocol", "sqs"), ("Endpoint", &arn)];
+        let raw = [("RawMessageDelivery", "true")];
+        let names: Vec<[String; 2]> = (1..=attributes.len() + raw.len())
+            .map(|number| ["key", "value"].map(|part| format!("Attributes.entry.{number}.{part}")))
+            .collect();
+        for ([key, value], attribute) in names.iter().zip(raw.iter().chain(attributes)) {
+            subscribe.extend([(key.as_str(), attribute.0), (value, attribute.1)]);
+        }
+        self.aws.sns("Subscribe", &subscribe).await.unwrap();
+        created["QueueUrl"].as_str().unwrap().to_owned()
     }
 
     /// The queue's messages, taken out.

@@ -1,4 +1,4 @@
-//! Blocks of commands, as they stand in the documents.
+//! Blocks of commands and programs, as they stand in the documents.
 
 use std::path::PathBuf;
 
@@ -28,15 +28,30 @@ pub struct Block {
     pub commands: String,
 }
 
-/// `README.md` and `docs/*.md`, by their paths.
+/// One fenced block of a programming language.
+#[derive(Clone, Debug)]
+pub struct Snippet {
+    pub document: String,
+    /// Where its fence is.
+    pub line: usize,
+    pub mark: Mark,
+    /// One of [`LANGUAGES`].
+    pub language: String,
+    pub program: String,
+}
+
+/// What programs are written in. Other blocks are commands (`sh`), JSON, or text of no language.
+const LANGUAGES: [&str; 4] = ["python", "rust", "swift", "typescript"];
+
+/// `README.md` and its neighbours, and `docs/*.md`, by their paths.
 pub fn documents() -> Vec<String> {
-    let folder = std::fs::read_dir(workspace::root().join("docs")).unwrap();
-    let names = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    let mut documents: Vec<_> = names
-        .filter(|name| name.ends_with(".md"))
-        .map(|name| format!("docs/{name}"))
-        .collect();
-    documents.push("README.md".to_owned());
+    let in_folder = |folder: &str| {
+        let entries = std::fs::read_dir(workspace::root().join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let names = names.filter(|name| name.ends_with(".md"));
+        names.map(|name| format!("{folder}{name}")).collect::<Vec<_>>()
+    };
+    let mut documents = [in_folder(""), in_folder("docs/")].concat();
     documents.sort();
     documents
 }
@@ -47,10 +62,46 @@ pub fn text(document: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{document}: {error}"))
 }
 
-/// A document's blocks, in order.
+/// A document's blocks of commands, in order.
 pub fn blocks(document: &str) -> Vec<Block> {
+    let fences = fences(document).into_iter().filter(|fence| fence.language == "sh");
+    let block = |fence: Fence| Block {
+        document: document.to_owned(),
+        line: fence.line,
+        mark: mark(&fence.before),
+        commands: fence.body,
+    };
+    fences.map(block).collect()
+}
+
+/// A document's programs, in order.
+pub fn snippets(document: &str) -> Vec<Snippet> {
+    let fences = fences(document).into_iter();
+    let snippet = |fence: Fence| Snippet {
+        document: document.to_owned(),
+        line: fence.line,
+        mark: mark(&fence.before),
+        language: fence.language,
+        program: fence.body,
+    };
+    fences
+        .filter(|fence| LANGUAGES.contains(&&*fence.language))
+        .map(snippet)
+        .collect()
+}
+
+/// Whatever stands between two lines of three backticks.
+struct Fence {
+    line: usize,
+    /// The line before it.
+    before: String,
+    language: String,
+    body: String,
+}
+
+fn fences(document: &str) -> Vec<Fence> {
     let text = text(document);
-    let (mut blocks, mut before) = (Vec::new(), "");
+    let (mut fences, mut before) = (Vec::new(), "");
     let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         if let Some(language) = line.strip_prefix("```") {
@@ -60,22 +111,20 @@ pub fn blocks(document: &str) -> Vec<Block> {
                 .take_while(|line| !line.starts_with("```"))
                 .collect();
             assert!(
-                ["sh", "json", ""].contains(&language),
-                "{document}:{}: commands are `sh`, not {language}",
+                LANGUAGES.contains(&language) || ["sh", "json", ""].contains(&language),
+                "{document}:{}: commands are `sh`, programs {LANGUAGES:?}, not {language}",
                 index + 1
             );
-            if language == "sh" {
-                blocks.push(Block {
-                    document: document.to_owned(),
-                    line: index + 1,
-                    mark: mark(before),
-                    commands: body.join("\n") + "\n",
-                });
-            }
+            fences.push(Fence {
+                line: index + 1,
+                before: before.to_owned(),
+                language: language.to_owned(),
+                body: body.join("\n") + "\n",
+            });
         }
         before = line;
     }
-    blocks
+    fences
 }
 
 fn mark(line: &str) -> Mark {

@@ -472,11 +472,13 @@ async fn a_key_is_retired_once_no_webhook_bears_it() {
         .octoeverywhere
         .set_behaviour_for(&token(7), AppBehaviour::Status(200));
     world.advance(DAY + 60 * MINUTE).await;
+    // Whose slot has come meanwhile is renewed there.
+    let is_due = |number| world.row(&name(number)).unwrap()["dueAt"].as_i64().unwrap() <= world.now();
+    let mut sets: Vec<_> = (0..30).map(|number| 1 + usize::from(is_due(number))).collect();
+    sets[7] = 3;
     world.run().await;
     assert_eq!(world.row(&name(7)).unwrap()["keyVersion"], SECOND_KEY.version_id);
     assert_eq!(world.label_of(&KEY), 0, "{}", world.sweep());
-    let mut sets = [1; 30];
-    sets[7] = 3;
     assert_eq!(world.sets(30), sets);
 }
 

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
 mod doors;
+mod events;
+mod links;
+mod numbers;
 mod privilege;
 mod purity;
 mod samples;

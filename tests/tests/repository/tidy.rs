@@ -1,7 +1,6 @@
 //! Documents and code say the same.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use printbell_harness::template::Template;
 use printbell_harness::workspace;
@@ -33,30 +32,6 @@ fn the_template_sets_the_variables_that_a_function_reads() {
 }
 
 #[test]
-fn what_the_documents_link_to_is_there() {
-    let markdown = |folder: &str| {
-        let files = std::fs::read_dir(workspace::root().join(folder)).unwrap();
-        let paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        paths
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-    };
-    for document in ["", "docs", "docs/decisions"].into_iter().flat_map(markdown) {
-        let text = std::fs::read_to_string(&document).unwrap();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-        for (link, _) in links.filter(|(link, _)| !link.contains("://")) {
-            let file = link.split('#').next().unwrap_or_default();
-            let target = document.parent().unwrap_or(Path::new("")).join(file);
-            assert!(
-                target.exists(),
-                "{} links to {link}, which is not there",
-                document.display()
-            );
-        }
-    }
-}
-
-#[test]
 fn the_readme_names_every_parameter_and_route() {
     let (readme, template) = (read("README.md"), Template::read().unwrap());
     for parameter in template.parameters() {
@@ -73,7 +48,7 @@ fn the_readme_names_every_parameter_and_route() {
 }
 
 #[test]
-fn the_readme_names_the_tools_as_they_are_pinned() {
+fn the_readme_names_the_versions_as_they_are() {
     let (readme, pinned) = (read("README.md"), read("xtask/requirements/tools.in"));
     for (package, name) in [
         ("aws-sam-cli", "sam"),
@@ -87,11 +62,14 @@ fn the_readme_names_the_tools_as_they_are_pinned() {
         assert!(readme.contains(&format!("{name} {version}")), "{name} {version}");
     }
     let workspace = read("Cargo.toml");
-    let mut versions = workspace
-        .lines()
-        .filter_map(|line| line.strip_prefix("rust-version = "));
-    let version = versions.next().unwrap().trim_matches('"');
-    assert!(readme.contains(&format!("Rust {version}")), "Rust {version}");
+    for (key, name) in [("rust-version = ", "Rust"), ("version = ", "Printbell")] {
+        let version = workspace
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap()
+            .trim_matches('"');
+        assert!(readme.contains(&format!("{name} {version}")), "{name} {version}");
+    }
 }
 
 #[test]

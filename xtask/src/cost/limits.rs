@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
+use printbell_shared::registration::renewal::Cycle;
 
 use super::abuse;
 use super::bill::{Line, MILLION, Source, grouped, table, total, usd};
@@ -57,7 +58,7 @@ const SECRET_READS: f64 = 10_000.0;
 /// What a new table takes, in write units a second. It grows with what it gets, to 40,000 (DynamoDB on-demand capacity mode).
 const WRITE_UNITS: f64 = 4_000.0;
 /// How many days' renewals the calls are counted by, whatever the cycle (decision 0042).
-const CYCLE_DAYS: f64 = 30.0;
+const CYCLE_DAYS: f64 = Cycle::DEFAULT.days() as f64;
 
 /// What a quota is enough for.
 struct Quota {

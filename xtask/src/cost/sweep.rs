@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use printbell_shared::registration::renewal::Cycle;
+
 use super::bill::{Line, MILLION, Source, grouped, table, total, usd};
 use super::{
     CALL_GB, LAMBDA_GB_SECOND, MEMORY_GB, OUT_GB, READ_UNIT, RENEWAL_WRITE_UNITS, WRITE_UNIT, of_registrations,
@@ -78,7 +80,7 @@ struct Course {
 impl Course {
     fn new(rows: f64, cycle_days: u8) -> Self {
         let mean = rows / (f64::from(cycle_days) * DAY_SECONDS);
-        let mean_of_rate = rows / (f64::from(cycle_days.min(30)) * DAY_SECONDS);
+        let mean_of_rate = rows / (f64::from(cycle_days.min(Cycle::DEFAULT.days())) * DAY_SECONDS);
         let calls_per_second = (mean_of_rate * CALLS_TO_MEAN).max(CALLS_PER_SECOND).ceil();
         let sweeps = calls_per_second / 2.0 * WORKING_SHARE;
         let regular = mean.min(sweeps);

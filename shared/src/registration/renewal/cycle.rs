@@ -33,6 +33,11 @@ impl Cycle {
         Self::DAYS.contains(&days).then_some(Self { days }).ok_or(InvalidCycle)
     }
 
+    /// Its days.
+    pub const fn days(self) -> u8 {
+        self.days
+    }
+
     /// Its length.
     pub fn length(self) -> SignedDuration {
         SignedDuration::from_hours(24 * i64::from(self.days))
