@@ -2,7 +2,7 @@
 //! deployed stack, seen from outside.
 //!
 //! - [`template`]: the functions and their variables, as `template.yaml` lists them; [`workspace`]: where that is; [`size`]: what
-//!   they weigh.
+//!   they weigh; [`document`]: what a test writes there.
 //!
 //! On the emulator:
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
@@ -13,7 +13,7 @@
 //! At the binary, without an emulator:
 //! - [`runtime_api`]: starts a function, hands it events as Lambda does, and looks at it from outside.
 //! - [`stub_aws`], [`stub_octoeverywhere`]: what it talks to, with every fault one may ask for.
-//! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue.
+//! - [`http_event`], [`queue_event`]: the events of an HTTP API and of a queue; [`api_front`]: an HTTP API of one's own.
 //! - [`abuse`]: what a flood may cost there.
 //! - [`leaks`]: looks for secrets in what it leaves behind.
 //! - [`fixtures`]: the pretended stack that a function at the binary is part of.
@@ -22,8 +22,10 @@
 #![warn(unreachable_pub)]
 
 pub mod abuse;
+pub mod api_front;
 pub mod aws;
 pub mod dev_key;
+pub mod document;
 mod encryption;
 pub mod endpoint;
 pub mod fixtures;

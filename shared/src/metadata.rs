@@ -13,7 +13,7 @@ pub const MAX_NAME_LENGTH: usize = 16;
 pub const MAX_TOTAL_LENGTH: usize = 512;
 
 /// Names that a CloudEvents 1.0 event or a Printbell message uses for itself.
-const RESERVED_NAMES: [&str; 12] = [
+pub const RESERVED_NAMES: [&str; 12] = [
     "data",
     "datacontenttype",
     "dataschema",

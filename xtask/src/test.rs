@@ -35,6 +35,8 @@ const DOCUMENTS: Setting = Setting {
 const DOCUMENTS_STACK_VARIABLE: &str = "PRINTBELL_DOCUMENTS_STACK";
 /// And this program, for what the documents do with it.
 const XTASK_VARIABLE: &str = "PRINTBELL_XTASK";
+/// And `tests/description` those who judge, which aren't the project's own.
+const JUDGES_VARIABLE: &str = "PRINTBELL_JUDGES";
 
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
@@ -53,13 +55,15 @@ pub struct Arguments {
 
 /// What `--fast` runs: nothing deployed, measured, walked at random or checked state by state.
 const FAST: &str = "not (binary(renewal) + binary(storm) + binary(documents) + test(sizes::) + test(supply::) + test(scale::) + test(fuzz::) \
-                    + test(faults::) + test(freeze::) + package(printbell-rehearsal))";
+                    + test(faults::) + test(freeze::) + binary(description) + test(leaks::) + package(printbell-rehearsal))";
 
 /// What a test stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ground {
     /// The functions' binaries, compiled however.
     Binaries,
+    /// The same, and those who judge what describes them.
+    Judges,
     /// The same, as they go to AWS.
     Release,
     /// The system of the end-to-end tests.
@@ -69,10 +73,10 @@ enum Ground {
 }
 
 impl Ground {
-    const ALL: [Self; 3] = [Self::Release, Self::Tested, Self::Documents];
+    const ALL: [Self; 4] = [Self::Judges, Self::Release, Self::Tested, Self::Documents];
 
     /// By the binary that a test is in, and the beginning of its name; the first that fits. What is in none needs nothing.
-    const OF: [(&str, &str, Self); 11] = [
+    const OF: [(&str, &str, Self); 12] = [
         ("renewal", "", Self::Tested),
         ("storm", "", Self::Tested),
         ("documents", "", Self::Documents),
@@ -84,6 +88,7 @@ impl Ground {
         ("receiver", "", Self::Binaries),
         ("notifications", "", Self::Binaries),
         ("alarms", "", Self::Binaries),
+        ("description", "", Self::Judges),
     ];
 
     fn of(binary: &str, test: &str) -> Option<Self> {
@@ -98,7 +103,7 @@ impl Ground {
         match self {
             Self::Tested => Some((TESTED, STACK_VARIABLE)),
             Self::Documents => Some((DOCUMENTS, DOCUMENTS_STACK_VARIABLE)),
-            Self::Binaries | Self::Release => None,
+            Self::Binaries | Self::Judges | Self::Release => None,
         }
     }
 }
@@ -274,8 +279,11 @@ impl Run<'_> {
     async fn prepare(&self, findings: &mut Findings, grounds: &BTreeSet<Ground>) -> Prepared {
         let mut prepared = Prepared::default();
         let prepare = async {
+            if grounds.contains(&Ground::Judges) {
+                self.tools.install_judges().await?;
+            }
             let _building = self.workspace.lock("build").await?;
-            if grounds.iter().any(|ground| *ground > Ground::Binaries) {
+            if grounds.iter().any(|ground| *ground >= Ground::Release) {
                 artifacts::build(self.workspace, self.tools, Architecture::here()?).await?;
             } else if !grounds.is_empty() {
                 prepared.binaries = Some(artifacts::build_for_this_machine(self.workspace, self.tools).await?);
@@ -334,6 +342,7 @@ impl Run<'_> {
             nextest = nextest.env(variable, stack);
         }
         nextest = nextest.env(XTASK_VARIABLE, std::env::current_exe()?);
+        nextest = nextest.env(JUDGES_VARIABLE, self.tools.judges());
         let result = nextest.run_watching(&log, |output| anstream::eprint!("{output}")).await;
         match Summary::read(&log) {
             Some(summary) => {

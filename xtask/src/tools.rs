@@ -1,4 +1,4 @@
-//! The tools from PyPI, pinned to the last of their dependencies and to the bytes of their files, in three environments of the
+//! The tools from PyPI, pinned to the last of their dependencies and to the bytes of their files, in four environments of the
 //! project's own: in one, their requirements contradict each other (docs/decisions/0022, 0072).
 
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ const AUDITABLE_OPTIONS: &str = r#"{"offline":false,"locked":true,"frozen":false
 const CHECKOV: &str = include_str!("../requirements/checkov.txt");
 /// Lays out the AWS CLI, which comes packed.
 const AWS_CLI: &str = include_str!("aws_cli.py");
+/// `schemathesis`, `openapi-spec-validator`, `check-jsonschema`, `cloudevents`.
+const JUDGES: &str = include_str!("../requirements/judges.txt");
 /// Holds bills of materials to the format's schema, strictly.
 const CYCLONEDX: &str = include_str!("bills.py");
 /// `ministack`.
@@ -34,6 +36,7 @@ pub struct Tools {
     python: PathBuf,
     tools: PathBuf,
     checkov: PathBuf,
+    judges: PathBuf,
     emulator: PathBuf,
 }
 
@@ -48,6 +51,7 @@ impl Tools {
             python,
             tools: workspace.local("tools"),
             checkov: workspace.local("checkov"),
+            judges: workspace.local("judges"),
             emulator: workspace.local("emulator"),
         })
     }
@@ -86,6 +90,12 @@ impl Tools {
     /// Installs what judges the template, if it isn't there as pinned.
     pub async fn install_checkov(&self) -> Result<()> {
         self.install(&self.checkov, CHECKOV, "Installing checkov", "").await
+    }
+
+    /// Installs what judges the descriptions and the messages, if it isn't there as pinned.
+    pub async fn install_judges(&self) -> Result<()> {
+        let title = "Installing schemathesis, check-jsonschema and the cloudevents SDK";
+        self.install(&self.judges, JUDGES, title, "").await
     }
 
     /// Installs the emulator, if it isn't there as pinned.
@@ -148,6 +158,11 @@ impl Tools {
     /// What judges the template, without asking its maker for anything.
     pub fn checkov(&self) -> Program {
         Program::new(&self.python, self.checkov.join("bin/checkov")).args(["--skip-download", "--quiet", "--compact"])
+    }
+
+    /// Where what judges the descriptions is installed.
+    pub fn judges(&self) -> &Path {
+        &self.judges
     }
 
     /// The emulator's Python.

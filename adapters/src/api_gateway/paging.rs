@@ -5,7 +5,7 @@ use percent_encoding::percent_decode;
 use crate::dynamodb::cursor::{Cursor, InvalidCursor};
 
 /// The most items on a page, and what it has when the caller doesn't say.
-const MAX_LIMIT: u32 = 100;
+pub const MAX_LIMIT: u32 = 100;
 
 /// Which page.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use printbell_adapters::api_gateway::paging::parameters;
 use printbell_adapters::api_gateway::request::HttpRequest;
+use printbell_shared::json::whole_number;
 use printbell_shared::metadata::Metadata;
 use printbell_shared::notification::event::{EventType, TYPE_PREFIX};
 use printbell_shared::problem::{FieldError, Problem};
@@ -20,30 +21,30 @@ use crate::problems::{MAX_ERRORS, invalid, repeated};
 use crate::suggestion::{nearest, suggesting};
 
 /// The most event types that a filter has: far more than there are.
-const MAX_EVENT_TYPES: usize = 100;
+pub(crate) const MAX_EVENT_TYPES: usize = 100;
 
 /// The longest body, in bytes: more than all fields at their longest have, with each character escaped. A parsed one takes many times
 /// its length in memory.
-const MAX_BODY: usize = 128 * 1024;
+pub(crate) const MAX_BODY: usize = 128 * 1024;
 
 /// The fields of a PUT's body.
-const APP_TOKEN: &str = "appToken";
-const COMPLETION_URL: &str = "completionUrl";
-const EVENT_TYPES: &str = "eventTypes";
-const METADATA: &str = "metadata";
+pub(crate) const APP_TOKEN: &str = "appToken";
+pub(crate) const COMPLETION_URL: &str = "completionUrl";
+pub(crate) const EVENT_TYPES: &str = "eventTypes";
+pub(crate) const METADATA: &str = "metadata";
 const FIELDS: [&str; 4] = [APP_TOKEN, COMPLETION_URL, EVENT_TYPES, METADATA];
 
 /// The longest completion URL, in bytes: a token is up to 8 KiB, and what else the portal gives comes with it.
-const MAX_COMPLETION_URL: usize = 16 * 1024;
+pub(crate) const MAX_COMPLETION_URL: usize = 16 * 1024;
 
 /// Names of the AppToken, in lower case: ours, and the portal's.
-const TOKEN_NAMES: [&str; 2] = ["apptoken", "appapitoken"];
+pub(crate) const TOKEN_NAMES: [&str; 2] = ["apptoken", "appapitoken"];
 
 /// The name of the URL that holds one, in lower case.
-const URL_NAME: &str = "completionurl";
+pub(crate) const URL_NAME: &str = "completionurl";
 
 /// The event types that have a name.
-const NAMED_EVENT_TYPES: RangeInclusive<i64> = 1..=16;
+pub(crate) const NAMED_EVENT_TYPES: RangeInclusive<i64> = 1..=16;
 
 /// Reads a PUT.
 pub(crate) fn wish_update(request: &HttpRequest) -> Result<WishUpdate, Problem> {
@@ -190,7 +191,7 @@ impl Faults {
         let mut valid = Vec::new();
         for (place, number) in types.iter().enumerate() {
             let field = format!("/eventTypes/{place}");
-            match number.as_i64().map(|number| EventFilter::new([number]).map(|_| number)) {
+            match integer(number).map(|number| EventFilter::new([number]).map(|_| number)) {
                 Some(Ok(number)) => valid.push(number),
                 Some(Err(rule @ InvalidEventType(_))) => self.add(&field, rule.to_string()),
                 None => {
@@ -271,6 +272,11 @@ fn event_type(text: &str) -> Option<i64> {
     })
 }
 
+/// The integer that a JSON number is, however it is written: for JSON Schema, and for many a client, `1.0` is one.
+fn integer(number: &Value) -> Option<i64> {
+    number.is_number().then(|| whole_number(&number.to_string())).flatten()
+}
+
 /// A member's JSON pointer (RFC 6901), if its name isn't too long.
 fn pointer(name: &str) -> String {
     format!("/{}", repeated(name).replace('~', "~0").replace('/', "~1"))
@@ -320,6 +326,18 @@ mod tests {
         let longest = format!("{{}}{}", " ".repeat(MAX_BODY - 2));
         assert!(wish_update(&put(&longest)).is_ok());
         check_request(&put(&format!("{longest} ")), &[("", "can have at most 131072 bytes")]);
+    }
+
+    #[test]
+    fn an_integer_is_one_however_it_is_written() {
+        let events = |body: &str| wish_update(&put(body)).map(|update| update.events.types().to_vec());
+        assert_eq!(events(r#"{"eventTypes":[3.0,1e0,0.2e1]}"#), Ok(vec![1, 2, 3]));
+        for number in [
+            "0.0", "1.5", "65536.0", "-1e0", "1e999", "1e300", "\"1.0\"", "null", "true",
+        ] {
+            let body = format!(r#"{{"eventTypes":[{number}]}}"#);
+            assert_eq!(events(&body).unwrap_err().status, 400, "{number}");
+        }
     }
 
     #[test]

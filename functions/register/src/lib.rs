@@ -6,6 +6,7 @@
 //! | what the caller sent, strictly, and what was meant | `input`, `list`, `suggestion` |
 //! | `PUT`, `DELETE`, renew now | `change` |
 //! | how a registration is shown, and what is told of errors | `view`, `problems` |
+//! | the same for machines, made by a test | `openapi` |
 //!
 //! It is behind IAM: whoever gets here may do everything that the API does.
 
@@ -15,6 +16,8 @@ mod change;
 mod config;
 mod input;
 mod list;
+#[cfg(test)]
+mod openapi;
 mod problems;
 mod route;
 mod suggestion;

@@ -17,7 +17,7 @@ use crate::view::{Item, List};
 const MAX_READS: u32 = 10;
 
 /// The parameter that leaves one status.
-const STATUS: &str = "status";
+pub(crate) const STATUS: &str = "status";
 
 /// Which page of which list.
 #[derive(Debug, PartialEq, Eq)]

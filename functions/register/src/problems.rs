@@ -107,7 +107,8 @@ pub(crate) fn unread(error: ReadError) -> Problem {
         ReadError::Unavailable(error) => unavailable(error),
         ReadError::Unreadable(error) => {
             tracing::error!(row = error.key(), "{error}");
-            Problem::new(500, "Unreadable Registration", error.to_string())
+            // No fault of the API's: it says what to do about it.
+            Problem::new(409, "Conflict", error.to_string())
         }
     }
 }

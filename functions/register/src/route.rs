@@ -7,14 +7,14 @@ use printbell_shared::problem::{FieldError, Problem};
 use crate::problems::invalid;
 
 /// The routes of the contract, as `template.yaml` writes them.
-const LIST: &str = "GET /registrations";
-const LIST_OF_TENANT: &str = "GET /registrations/{tenantId}";
-const GET: &str = "GET /registrations/{tenantId}/{printerRef}";
-const PUT: &str = "PUT /registrations/{tenantId}/{printerRef}";
-const DELETE: &str = "DELETE /registrations/{tenantId}/{printerRef}";
-const TEST: &str = "POST /registrations/{tenantId}/{printerRef}/test";
-const RENEW: &str = "POST /registrations/{tenantId}/{printerRef}/renew";
-const ROUTES: [&str; 7] = [LIST, LIST_OF_TENANT, GET, PUT, DELETE, TEST, RENEW];
+pub(crate) const LIST: &str = "GET /registrations";
+pub(crate) const LIST_OF_TENANT: &str = "GET /registrations/{tenantId}";
+pub(crate) const GET: &str = "GET /registrations/{tenantId}/{printerRef}";
+pub(crate) const PUT: &str = "PUT /registrations/{tenantId}/{printerRef}";
+pub(crate) const DELETE: &str = "DELETE /registrations/{tenantId}/{printerRef}";
+pub(crate) const TEST: &str = "POST /registrations/{tenantId}/{printerRef}/test";
+pub(crate) const RENEW: &str = "POST /registrations/{tenantId}/{printerRef}/renew";
+pub(crate) const ROUTES: [&str; 7] = [LIST, LIST_OF_TENANT, GET, PUT, DELETE, TEST, RENEW];
 
 /// A request that the contract has.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,28 +8,48 @@ use printbell_shared::id::{PrinterRef, TenantId};
 use printbell_shared::metadata::Metadata;
 use printbell_shared::registration::Registration;
 use printbell_shared::registration::renewal::EpochSeconds;
+#[cfg(test)]
+use schemars::JsonSchema;
 use serde::Serialize;
+
+#[cfg(test)]
+use crate::openapi::{Id, Pairs, ShownStatus, Time, UnreadableStatus};
 
 /// A registration, as the contract shows it. What isn't known or doesn't apply is `null`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(rename = "Registration"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct View<'a> {
+    #[cfg_attr(test, schemars(with = "Id"))]
     tenant_id: &'a TenantId,
+    #[cfg_attr(test, schemars(with = "Id"))]
     printer_ref: &'a PrinterRef,
+    #[cfg_attr(test, schemars(with = "ShownStatus"))]
     status: &'static str,
+    /// None: all of them.
     event_types: &'a [u16],
+    #[cfg_attr(test, schemars(with = "Pairs"))]
     metadata: &'a Metadata,
+    #[cfg_attr(test, schemars(with = "Option<Time>"))]
     created_at: Option<Timestamp>,
+    /// When OctoEverywhere confirmed it last.
+    #[cfg_attr(test, schemars(with = "Option<Time>"))]
     renewed_at: Option<Timestamp>,
+    /// When OctoEverywhere forgets it, unless it is renewed.
+    #[cfg_attr(test, schemars(with = "Option<Time>"))]
     expires_at: Option<Timestamp>,
+    #[cfg_attr(test, schemars(with = "Option<Time>"))]
     next_attempt_at: Option<Timestamp>,
+    /// Calls since the last success.
     attempts: u32,
     last_error: Option<ErrorView<'a>>,
 }
 
 /// What went wrong last, until a call succeeds.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(rename = "LastError"))]
 struct ErrorView<'a> {
+    #[cfg_attr(test, schemars(with = "Time"))]
     at: Timestamp,
     /// OctoEverywhere's status; none without an answer.
     code: Option<u16>,
@@ -38,16 +58,21 @@ struct ErrorView<'a> {
 
 /// A row that can't be read.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(rename = "UnreadableRegistration"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UnreadableView<'a> {
     tenant_id: &'a str,
     printer_ref: &'a str,
+    #[cfg_attr(test, schemars(with = "UnreadableStatus"))]
     status: &'static str,
     last_error: UnreadableError,
 }
 
+/// Why it can't be.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 struct UnreadableError {
+    #[cfg_attr(test, schemars(with = "Option<Time>"))]
     at: Option<Timestamp>,
     code: Option<u16>,
     message: String,
@@ -55,6 +80,7 @@ struct UnreadableError {
 
 /// An item of a list.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(rename = "Item"))]
 #[serde(untagged)]
 pub(crate) enum Item<'a> {
     Readable(View<'a>),
@@ -73,6 +99,7 @@ pub(crate) fn show_unreadable(row: &Unreadable) -> HttpResponse {
 
 /// A page of registrations.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(rename = "List"))]
 pub(crate) struct List<'a> {
     /// The registrations.
     pub(crate) items: Vec<Item<'a>>,

@@ -13,6 +13,7 @@ mod renew;
 mod restore;
 mod rotation;
 mod scale;
+mod statuses;
 mod sweep;
 mod versions;
 mod world;

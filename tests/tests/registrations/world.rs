@@ -7,6 +7,7 @@ use printbell_harness::http_event;
 use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
 use printbell_harness::stub_aws::{StubAws, item, plain};
 use printbell_harness::stub_octoeverywhere::{AppBehaviour, StubOctoEverywhere};
+use printbell_tests::{messages, openapi};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -123,6 +124,7 @@ impl World {
             .http()
             .unwrap_or_else(|error| panic!("{error:#}\n{}", self.register.output()));
         assert!(!answer.body.contains(TOKEN), "{}", answer.body);
+        openapi::assert_described(route, &answer);
         answer
     }
 
@@ -177,6 +179,7 @@ impl World {
         let events = published.iter().map(|message| {
             assert!(!format!("{message:?}").contains(TOKEN));
             let event: Value = serde_json::from_str(&message.text).unwrap();
+            messages::assert_described(&event);
             (
                 event["type"].as_str().unwrap().to_owned(),
                 event["id"].as_str().unwrap().to_owned(),

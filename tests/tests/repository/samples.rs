@@ -13,6 +13,7 @@ use printbell_harness::runtime_api::{Function, HttpResponse, Launch};
 use printbell_harness::stub_aws::StubAws;
 use printbell_harness::stub_octoeverywhere::StubOctoEverywhere;
 use printbell_harness::workspace;
+use printbell_tests::{messages, openapi};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -72,8 +73,24 @@ struct Answer {
     body: Option<Value>,
 }
 
-/// Compares an answer with the one that is kept, but for times and ids, which differ from run to run.
-fn assert_answer(function: &str, name: &str, response: &HttpResponse) {
+/// Compares an answer with the one that is kept, but for times and ids, which differ from run to run; and with the description of the
+/// API, where that has the operation. (A function URL lets other requests in.)
+fn assert_answer(function: &str, name: &str, event: &str, response: &HttpResponse) {
+    let line = serde_json::from_str::<Value>(event).unwrap();
+    let (route, http) = (&line["routeKey"], &line["requestContext"]["http"]);
+    let route = match route.as_str().unwrap() {
+        "$default" => format!(
+            "{} {}",
+            http["method"].as_str().unwrap(),
+            http["path"].as_str().unwrap()
+        ),
+        route => route.to_owned(),
+    };
+    let is_misdirected = matches!(response.status, 404 | 405) && route != line["routeKey"];
+    assert!(openapi::describes(&route) != is_misdirected, "{name}: {route}");
+    if !is_misdirected {
+        openapi::assert_described(&route, response);
+    }
     let answer = Answer {
         status: response.status,
         headers: response.raw["headers"].clone(),
@@ -125,7 +142,7 @@ async fn every_callback_sample_is_answered_as_it_is_named() {
     for (name, event) in &samples {
         world.aws.drain();
         let response = webhook.call(event.clone()).await.http().unwrap();
-        assert_answer("webhook", name, &response);
+        assert_answer("webhook", name, event, &response);
         let (published, queued) = world.aws.drain();
         let event = match name.as_str() {
             "bad-token" | "not-json" | "function-url-other-path" | "function-url-other-method" => None,
@@ -145,7 +162,11 @@ async fn every_callback_sample_is_answered_as_it_is_named() {
         let events = published
             .iter()
             .map(|message| serde_json::from_str::<Value>(&message.text).unwrap());
-        let shown: Vec<_> = events.map(|event| json!([event["type"], event["outcome"]])).collect();
+        let events: Vec<_> = events.inspect(messages::assert_described).collect();
+        let shown: Vec<_> = events
+            .iter()
+            .map(|event| json!([event["type"], event["outcome"]]))
+            .collect();
         let expected = event.map(|event| json!([format!("com.octoeverywhere.{event}"), outcome]));
         assert_eq!(shown, expected.into_iter().collect::<Vec<_>>(), "{name}");
         assert_eq!(queued.len(), usize::from(name == "not-json"), "{name}");
@@ -174,8 +195,9 @@ async fn every_registration_sample_is_answered_as_it_is_named() {
         ("delete", "delete-absent"),
     ];
     for (name, answer) in order {
-        let call = register.call_within(Duration::from_secs(29), sample("register", name));
-        assert_answer("register", answer, &call.await.http().unwrap());
+        let event = sample("register", name);
+        let call = register.call_within(Duration::from_secs(29), event.clone());
+        assert_answer("register", answer, &event, &call.await.http().unwrap());
     }
     for (name, _) in samples("register") {
         assert!(order.iter().any(|(tried, _)| *tried == name), "{name} is not tried");

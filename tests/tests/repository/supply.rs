@@ -15,9 +15,10 @@ use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
 
 /// What is installed from PyPI: the pins, and the same with their hashes.
-const REQUIREMENTS: [&str; 4] = [
+const REQUIREMENTS: [&str; 5] = [
     "xtask/requirements/tools",
     "xtask/requirements/checkov",
+    "xtask/requirements/judges",
     "xtask/requirements/emulator",
     "bench/baselines/python/requirements",
 ];
