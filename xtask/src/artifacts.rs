@@ -45,7 +45,8 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
 /// Builds the functions for this processor and lays them out where `sam deploy` looks for them.
 ///
 /// `sam build` alone would do, but it compiles one function after the other and shows nothing meanwhile. So cargo-lambda
-/// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it.
+/// compiles them all first, in one go, and finds nothing left to do when `sam build` calls it. What was packed from the same
+/// is left as it is: whoever runs it isn't disturbed.
 ///
 /// Answers with the SHA-256 of what is deployed.
 pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architecture) -> Result<String> {
@@ -53,13 +54,14 @@ pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architect
         .auditable(tools.program("cargo"))
         .args(["lambda", "build", "--release", "--locked", architecture.option()])
         .args(each("--package")?);
-    compile(
-        workspace,
-        release,
-        "Compiling the functions for AWS (minutes at first, seconds later)",
-    )
-    .await?;
+    compile(workspace, release, "Compiling the functions for AWS").await?;
 
+    let functions = Template::read()?.functions()?;
+    let template = printbell_harness::workspace::built().join("template.yaml");
+    let origin = bundle::origin(&origins(workspace, &functions), &packer(architecture)?)?;
+    if let Some(sums) = bundle::find(&template, &origin) {
+        return Ok(sums);
+    }
     let step = Step::begin("Packing them with sam");
     let sam = tools
         .auditable(tools.sam("build"))
@@ -68,13 +70,29 @@ pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architect
     sam.current_dir(workspace.root())
         .run_into(&workspace.local("sam-build.log"))
         .await?;
-    let functions = Template::read()?.functions()?;
     let programs: Vec<_> = functions.iter().map(FunctionResource::deployable).collect();
-    let template = printbell_harness::workspace::built().join("template.yaml");
     architecture::seal(&template, programs.iter().map(PathBuf::as_path), architecture)?;
-    let sums = bundle::write(&template, &functions)?;
+    let sums = bundle::write(&template, &functions, &origin)?;
     step.done();
     Ok(sums)
+}
+
+/// What `sam build` packs: the template, and the programs as cargo-lambda leaves them.
+fn origins(workspace: &Workspace, functions: &[FunctionResource]) -> Vec<PathBuf> {
+    let compiled = workspace.target().join("lambda");
+    let programs = functions
+        .iter()
+        .map(|function| compiled.join(&function.name).join("bootstrap"));
+    std::iter::once(workspace.root().join("template.yaml"))
+        .chain(programs)
+        .collect()
+}
+
+/// Who packs: this program as it was compiled, with the pinned `sam`, for a processor.
+fn packer(architecture: Architecture) -> Result<String> {
+    let metadata = std::env::current_exe()?.metadata()?;
+    let compiled = metadata.modified()?.duration_since(std::time::UNIX_EPOCH)?;
+    Ok(format!("{architecture} {} {}", compiled.as_nanos(), metadata.len()))
 }
 
 /// Builds the functions as `cargo lambda watch` runs them, so that nobody's first call waits for a compiler: by the names
@@ -82,8 +100,7 @@ pub async fn build(workspace: &Workspace, tools: &Tools, architecture: Architect
 pub async fn build_for_this_machine(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
     let debug = tools.program("cargo").arg("build").args(each("--bin")?);
     compile(workspace, debug, "Compiling the functions for this machine").await?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    Ok(target.unwrap_or_else(|| workspace.root().join("target")).join("debug"))
+    Ok(workspace.target().join("debug"))
 }
 
 /// An option for Cargo that is given once for each function.
@@ -96,6 +113,7 @@ fn each(option: &str) -> Result<Vec<String>> {
 
 async fn compile(workspace: &Workspace, cargo: Program, title: &str) -> Result<()> {
     let mut step = Step::begin(title);
+    step.at("minutes at first, seconds later");
     let cargo = cargo
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "80")

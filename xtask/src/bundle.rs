@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +18,9 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// The list of the sums, as `sha256sum --check` reads it.
 pub const SUMS: &str = "SHA256SUMS";
 
+/// The file that says what the others were made from. It is written last, and `sam build` empties the folder first.
+const ORIGIN: &str = "ORIGIN";
+
 /// The program's name in its archive (Lambda Developer Guide, "Using an OS-only runtime").
 const PROGRAM: &str = "bootstrap";
 /// What is put behind the package URL of a package that is from no registry.
@@ -25,12 +28,37 @@ const LOCAL: &str = "&download_url=redacted";
 /// May be read and run by anybody, as Lambda wants it.
 const MODE: u32 = 0o755;
 
-/// Writes the files beside the template that `sam build` made, and has it name the archives: what `sam deploy` uploads is what was summed.
-/// Answers with the list of the sums.
+/// What packing starts from: these files, and who packs. As long as it is the same, what was packed is, too.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn origin(files: &[PathBuf], packer: &str) -> Result<String> {
+    let mut origin = format!("{packer}\n");
+    for file in files {
+        origin += &format!("{}  {}\n", sum(file)?, file.display());
+    }
+    Ok(origin)
+}
+
+/// The list of the sums, if what lies beside the template was made from this and is as it was then.
+pub fn find(template: &Path, origin: &str) -> Option<String> {
+    let folder = template.parent()?;
+    let text = |name| std::fs::read_to_string(folder.join(name)).ok();
+    let sums = text(SUMS).filter(|_| text(ORIGIN).is_some_and(|found| found == origin))?;
+    let is_whole = |line: &str| {
+        let (expected, file) = line.split_once("  ")?;
+        (sum(&folder.join(file)).ok()? == expected).then_some(())
+    };
+    sums.lines().try_for_each(is_whole)?;
+    Some(sums)
+}
+
+/// Writes the files beside the template that `sam build` made of `origin`, and has it name the archives: what `sam deploy` uploads is what
+/// was summed. Answers with the list of the sums.
 ///
 /// # Errors
 /// When a program doesn't say what it is made of, or a file can't be read or written.
-pub fn write(template: &Path, functions: &[FunctionResource]) -> Result<String> {
+pub fn write(template: &Path, functions: &[FunctionResource], origin: &str) -> Result<String> {
     let folder = template.parent().context("the template is in no folder")?;
     let mut text = std::fs::read_to_string(template)?;
     let mut sums = String::new();
@@ -56,6 +84,7 @@ pub fn write(template: &Path, functions: &[FunctionResource]) -> Result<String> 
     }
     std::fs::write(template, text)?;
     std::fs::write(folder.join(SUMS), &sums)?;
+    std::fs::write(folder.join(ORIGIN), origin)?;
     Ok(sums)
 }
 
@@ -117,12 +146,36 @@ mod tests {
             logical_id: "Chime".to_owned(),
             variables: Vec::new(),
         };
-        let error = write(&folder.path().join("template.yaml"), &[chime]).unwrap_err();
+        let error = write(&folder.path().join("template.yaml"), &[chime], "").unwrap_err();
         assert!(
             error.to_string().contains("doesn't say what it is made of"),
             "{error:#}"
         );
         assert!(!folder.path().join(SUMS).exists());
+    }
+
+    #[test]
+    fn what_was_packed_is_found_until_something_is_different() {
+        let folder = built(b"a program");
+        let template = folder.path().join("template.yaml");
+        let program = folder.path().join("Chime/bootstrap");
+        let origin = |packer| origin(std::slice::from_ref(&program), packer).unwrap();
+        let before = origin("x86_64");
+        assert_eq!(find(&template, &before), None, "nothing was packed yet");
+
+        write(&template, &[], &before).unwrap();
+        let sums = format!("{}  Chime/bootstrap\n", sum(&program).unwrap());
+        std::fs::write(folder.path().join(SUMS), &sums).unwrap();
+        assert_eq!(find(&template, &before), Some(sums));
+        assert_eq!(find(&template, &origin("arm64")), None, "another packer");
+
+        std::fs::write(&program, b"another program").unwrap();
+        assert_eq!(find(&template, &origin("x86_64")), None, "made from something else");
+        assert_eq!(find(&template, &before), None, "what was summed is no longer there");
+        std::fs::write(&program, b"a program").unwrap();
+        assert!(find(&template, &before).is_some());
+        std::fs::remove_file(folder.path().join(ORIGIN)).unwrap();
+        assert_eq!(find(&template, &before), None, "the process died while it packed");
     }
 
     #[test]

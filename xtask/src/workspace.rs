@@ -27,6 +27,13 @@ impl Workspace {
         &self.root
     }
 
+    /// Where Cargo puts what it compiles.
+    pub fn target(&self) -> PathBuf {
+        // A relative one is seen from the root, where we start it.
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        self.root.join(target)
+    }
+
     /// A path in `.local`, which holds all that isn't the project's own.
     pub fn local(&self, path: &str) -> PathBuf {
         self.root.join(".local").join(path)
