@@ -2,11 +2,15 @@
 //!
 //! It knows nothing of how they are kept out: it spells each secret anew in every way, and looks for that.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt as _;
+
+use crate::stub_aws::{Behaviour, Service};
 
 /// How much of a secret gives it away, in bytes.
 const PART: usize = 16;
@@ -286,6 +290,97 @@ impl Search {
         }
         Ok(summary)
     }
+}
+
+/// Environment variables that set a function's log: those of Lambda's logging controls, and of a person.
+pub type Level = [(&'static str, &'static str); 2];
+
+/// What they may be. An empty one is one that isn't set.
+pub const LEVELS: [Level; 16] = [
+    FINEST,
+    level("DEBUG", ""),
+    level("INFO", ""),
+    level("WARN", ""),
+    level("ERROR", ""),
+    level("FATAL", ""),
+    level("trace", ""),
+    level("nonsense", ""),
+    level("", "trace"),
+    level("", "debug"),
+    level("", "TRACE"),
+    level("", ""),
+    level("", "lambda_runtime=trace,hyper=trace"),
+    level("", "printbell=trace,aws_smithy_runtime=trace,info"),
+    level("", "nonsense=,=[{"),
+    level("TRACE", "trace,lambda_runtime=trace"),
+];
+
+/// Where most is logged.
+pub const FINEST: Level = level("TRACE", "");
+
+/// How Lambda has a log written.
+pub const FORMATS: [&str; 2] = ["JSON", "Text"];
+
+const fn level(lambda: &'static str, rust: &'static str) -> Level {
+    [("AWS_LAMBDA_LOG_LEVEL", lambda), ("RUST_LOG", rust)]
+}
+
+/// How many scenes are looked at together, while nothing is broken.
+const TOGETHER: usize = 6;
+
+/// Looks at functions at every level in every format: `scene` calls them, searches what they leave, and tells how many calls it made.
+///
+/// # Panics
+/// When a secret was found.
+pub async fn at_every_level(
+    functions: &str,
+    search: RefCell<Search>,
+    scene: impl AsyncFn(&RefCell<Search>, Level, &'static str) -> usize,
+) {
+    let settings = LEVELS
+        .into_iter()
+        .flat_map(|level| FORMATS.map(|format| (level, format)));
+    let scenes = settings.map(|(level, format)| scene(&search, level, format));
+    let calls: Vec<usize> = futures::stream::iter(scenes).buffered(TOGETHER).collect().await;
+    let (levels, formats, calls) = (LEVELS.len(), FORMATS.len(), calls.iter().sum::<usize>());
+    let counts = format!("{functions}: {levels} levels × {formats} formats, {calls} calls");
+    report(search, &counts);
+}
+
+/// The same at the finest level, while each of the services is broken in each of the ways: so many together, for some of it is waiting.
+///
+/// # Panics
+/// When a secret was found.
+pub async fn whatever_is_broken(
+    functions: &str,
+    search: RefCell<Search>,
+    services: &[Service],
+    ways: &[Behaviour],
+    together: usize,
+    scene: impl AsyncFn(&RefCell<Search>, Service, Behaviour, &'static str) -> usize,
+) {
+    let scenes = { services.iter() }
+        .flat_map(|service| ways.iter().map(move |way| (*service, *way)))
+        .flat_map(|(service, way)| FORMATS.map(|format| (service, way, format)))
+        .map(|(service, way, format)| scene(&search, service, way, format));
+    let calls: Vec<usize> = futures::stream::iter(scenes).buffered(together).collect().await;
+    let counts = format!(
+        "{functions}: {} services broken in {} ways × {} formats at TRACE, {} calls",
+        services.len(),
+        ways.len(),
+        FORMATS.len(),
+        calls.iter().sum::<usize>()
+    );
+    report(search, &counts);
+}
+
+/// Prints what was looked at.
+///
+/// # Panics
+/// When a secret was found.
+pub fn report(search: RefCell<Search>, counts: &str) {
+    let summary = search.into_inner().finish().unwrap_or_else(|leaks| panic!("{leaks}"));
+    println!("{counts}; {summary}");
 }
 
 #[cfg(test)]

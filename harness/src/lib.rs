@@ -5,6 +5,7 @@
 //!   they weigh; [`document`]: what a test writes there.
 //!
 //! On the emulator:
+//! - [`deployment`]: how `sam` deploys a stack there, and what comes of it.
 //! - [`stack`]: the stack as `cargo xtask` deployed it on the emulator, and a client for its API.
 //! - [`aws`]: a small signed client for AWS services; [`surroundings`]: what makes `aws` and `curl` take the emulator for AWS.
 //! - [`dev_key`]: the published key that signs callback tokens there.
@@ -24,6 +25,7 @@
 pub mod abuse;
 pub mod api_front;
 pub mod aws;
+pub mod deployment;
 pub mod dev_key;
 pub mod document;
 mod encryption;

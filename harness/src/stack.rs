@@ -1,9 +1,12 @@
 //! The stack as it is deployed on the emulator: where it is, what is in it, and who may call it.
 //!
-//! `cargo xtask` writes it down as a JSON file; the end-to-end tests and `cargo xtask watch` read it.
+//! `cargo xtask` writes it down as a JSON file; the end-to-end tests and `cargo xtask watch` read it. A test has a stack to itself:
+//! it leases one.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -12,11 +15,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::{self, Aws, Credentials, Request, Response};
+use crate::deployment;
 use crate::fixtures::SigningKey;
 use crate::stub_aws::MOST_LABELS;
 
-/// The environment variable that names the file.
-pub const STACK_VARIABLE: &str = "PRINTBELL_STACK";
+/// The environment variable that names the files of the end-to-end tests, as `PATH` names folders.
+pub const STACKS_VARIABLE: &str = "PRINTBELL_STACKS";
+
+/// And those of the documents' tests, whose commands empty queues, rotate keys and more.
+pub const DOCUMENTS_STACKS_VARIABLE: &str = "PRINTBELL_DOCUMENTS_STACKS";
 
 /// The alias of the receiver that both doors lead to.
 pub const ALIAS: &str = "live";
@@ -39,8 +46,6 @@ pub struct Stack {
     pub functions: BTreeMap<String, String>,
     /// The simulated OctoEverywhere, `http://127.0.0.1:PORT`.
     pub simulator: String,
-    /// The folder with `sam` and `aws`, by which commands of the documents are run.
-    pub tools: PathBuf,
 }
 
 /// The template's outputs, under their own names.
@@ -65,16 +70,34 @@ pub struct Outputs {
     pub redrive_function_name: String,
 }
 
+/// A stack that nobody else has as long as this is kept.
+#[derive(Debug)]
+pub struct Lease {
+    /// The stack.
+    pub stack: Stack,
+    _lock: File,
+}
+
 impl Stack {
-    /// The stack that [`STACK_VARIABLE`] points to.
+    /// The first of the stacks of such a variable that nobody has; waits for one.
     ///
     /// # Errors
     /// When there is none; the text says what to run.
-    pub fn from_env() -> Result<Self> {
-        let path = std::env::var_os(STACK_VARIABLE).with_context(|| {
-            format!("{STACK_VARIABLE} isn't set: the end-to-end tests need a deployed stack; run `cargo xtask test`")
+    pub async fn lease(variable: &str) -> Result<Lease> {
+        let files = std::env::var_os(variable).with_context(|| {
+            format!("{variable} isn't set: the end-to-end tests need a deployed stack; run `cargo xtask test`")
         })?;
-        Self::read(Path::new(&path))
+        loop {
+            for path in std::env::split_paths(&files) {
+                let file = File::open(&path).with_context(|| format!("can't read {}", path.display()))?;
+                // Whoever dies gives it back.
+                if file.try_lock().is_ok() {
+                    let stack = Self::read(&path)?;
+                    return Ok(Lease { stack, _lock: file });
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Reads the file.
@@ -93,6 +116,20 @@ impl Stack {
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// Another stack on the same emulator, in the owner's hands.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub async fn another(&self, name: &str) -> Result<Self> {
+        let aws = self.aws();
+        Ok(Self {
+            outputs: deployment::outputs(&aws, name).await?,
+            functions: deployment::functions(&aws, name).await?,
+            backend: self.owner.clone(),
+            ..self.clone()
+        })
     }
 
     /// A client for the emulator's services, as the account's owner.

@@ -202,6 +202,14 @@ impl Template {
         Ok(self.json(property)?.unwrap_or_default())
     }
 
+    /// What `Globals` has for every function under this name.
+    ///
+    /// # Errors
+    /// When it has nothing of the name, or its value can't be told.
+    pub fn of_every_function(&self, name: &str) -> Result<String> {
+        self.value(self.root.at(&["Globals", "Function", name])?)
+    }
+
     /// The parameters that a property of a resource refers to, itself or by way of conditions. Of a function, `[]` is all that makes
     /// it what it is: its own properties and those of `Globals`, without what SAM makes its versions and their deployment of.
     ///

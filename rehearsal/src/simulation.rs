@@ -17,7 +17,7 @@ pub use sweep::Sweep;
 use jiff::SignedDuration;
 use printbell_shared::id::{PrinterRef, RegistrationKey, TenantId};
 use printbell_shared::registration::renewal::{
-    Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement, Slot,
+    CALLS_PER_SECOND, Cycle, Effect, EpochSeconds, KeyHash, LIFETIME, Renewal, Settlement, Slot,
 };
 
 use event::World;
@@ -48,11 +48,11 @@ pub struct Scenario {
 
 impl Scenario {
     /// The calls a second that a fleet needs so that nothing lapses in 45 days of outage, even if a sweep takes half of them as
-    /// it ends, and its load is even again a cycle later: 1.6 times its mean, or what the mean were at 30 days if its cycle is
-    /// longer. The template's 20 serve 32 million. `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
+    /// it ends, and its load is even again a cycle later; and the template's at least.
+    /// `docs/decisions/0042-the-rate-cap-of-a-fleet.md` has the reason.
     pub fn rate_cap(printers: u32, cycle: Cycle) -> f64 {
-        let mean = f64::from(printers) / cycle.min(Cycle::DEFAULT).length().as_secs_f64();
-        (mean * 1.6).max(20.0).ceil()
+        let wanted = cycle.calls_for(f64::from(printers));
+        wanted.max(f64::from(CALLS_PER_SECOND)).ceil()
     }
 
     fn end(&self) -> EpochSeconds {

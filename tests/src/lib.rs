@@ -3,13 +3,18 @@
 //! - [`openapi`]: `docs/openapi.json`, for every answer of the functions behind the API.
 //! - [`messages`]: `docs/schemas`, for every message on the topic.
 //! - [`judges`]: the programs from PyPI that read both.
+//!
+//! And what they do with the documents: [`text`], the blocks that stand there; [`person`], who types them.
 
 #![allow(clippy::disallowed_methods, reason = "it stands around the functions, in the world")]
 #![allow(clippy::missing_panics_doc, reason = "that is how a test tells")]
+#![allow(clippy::unwrap_used, reason = "in a test that is how a failure is told")]
 
 pub mod judges;
 pub mod messages;
 pub mod openapi;
+pub mod person;
+pub mod text;
 
 use printbell_harness::workspace;
 use serde_json::Value;

@@ -4,17 +4,19 @@ mod abuse;
 mod alternatives;
 mod bill;
 pub mod limits;
+mod stack;
 mod sweep;
 mod verification;
 
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
-use printbell_shared::registration::renewal::{Cycle, LIFETIME};
+use printbell_shared::registration::renewal::{Cycle, LIFETIME, SHARDS};
 
 pub use verification::Calls;
 
 use bill::{Line, MILLION, Source, grouped, table, total, usd};
+use stack::STACK;
 
 /// When the prices below were looked up.
 const PRICES_OF: &str = "2026-11-24";
@@ -90,7 +92,6 @@ pub fn run(arguments: Arguments) -> Result<()> {
 
 const LAMBDA_REQUEST: f64 = 0.20 / MILLION;
 const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
-const MEMORY_GB: f64 = 0.25;
 const HTTP_API_REQUEST: f64 = 1.00 / MILLION;
 const SNS_PUBLISH: f64 = 0.50 / MILLION;
 const SQS_REQUEST: f64 = 0.40 / MILLION;
@@ -111,12 +112,12 @@ const ROW_GB: f64 = 1e-6;
 const HOLDER_GB: f64 = 250e-9;
 /// Lease and result: each writes a row of up to 1 KB, and moves it in the index (a deletion and a put there).
 const RENEWAL_WRITE_UNITS: f64 = 6.0;
+/// What the first PUT of a registration writes ([`of_puts`]).
+const PUT_WRITE_UNITS: f64 = 10.0;
 /// How long a PUT takes, nearly all of it for OctoEverywhere's answer.
 const PUT_SECONDS: f64 = 0.3;
 /// The cycles that are shown beside each other, in days.
 const CYCLES: [u8; 4] = [*Cycle::DAYS.start(), Cycle::DEFAULT.days(), 60, *Cycle::DAYS.end()];
-/// The schedule's default.
-const RUNS_A_MONTH: f64 = MONTH_DAYS * 24.0 * 4.0;
 
 /// Where callbacks come in: the stack's `CallbackDoor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +147,7 @@ fn at_the_door(count: f64, door: Door) -> Vec<Line> {
 
 /// What a notification costs behind either door.
 fn behind_the_door(count: f64, traffic: &Traffic) -> Vec<Line> {
-    let gb_seconds = count * MEMORY_GB * traffic.billed_ms / 1e3;
+    let gb_seconds = count * STACK.memory_gb() * traffic.billed_ms / 1e3;
     let starts = count / traffic.notifications_per_start;
     vec![
         Line::new(
@@ -157,7 +158,7 @@ fn behind_the_door(count: f64, traffic: &Traffic) -> Vec<Line> {
             Source::Lambda,
         ),
         Line::new(
-            "webhook, duration at 256 MB",
+            format!("webhook, duration at {} MB", STACK.memory),
             gb_seconds,
             "GB-s",
             LAMBDA_GB_SECOND,
@@ -218,8 +219,8 @@ fn of_puts(count: f64) -> Vec<Line> {
             Source::Lambda,
         ),
         Line::new(
-            "register, 300 ms each",
-            count * PUT_SECONDS * MEMORY_GB,
+            format!("register, {} ms each", PUT_SECONDS * 1e3),
+            count * PUT_SECONDS * STACK.memory_gb(),
             "GB-s",
             LAMBDA_GB_SECOND,
             Source::Lambda,
@@ -228,7 +229,7 @@ fn of_puts(count: f64) -> Vec<Line> {
         // index too, and, once the topic was told, the row as it waits for its slot, which moves in the index.
         Line::new(
             "row and claim, writes",
-            count * 10.0,
+            count * PUT_WRITE_UNITS,
             "WRU",
             WRITE_UNIT,
             Source::DynamoDb,
@@ -258,10 +259,10 @@ fn of_registrations(count: f64, years: f64, cycle_days: u8) -> Vec<Line> {
         ),
         // The row, its share of the index's pages, and who holds its token.
         Line::new("renewals, reads", renewals * 3.0, "RRU", READ_UNIT, Source::DynamoDb),
-        // At the default cap of 20 calls a second.
+        // At the default cap.
         Line::new(
             "renewals, duration",
-            renewals / 20.0 * MEMORY_GB,
+            renewals / STACK.calls * STACK.memory_gb(),
             "GB-s",
             LAMBDA_GB_SECOND,
             Source::Lambda,
@@ -327,9 +328,7 @@ fn cycles() -> String {
     text
 }
 
-/// The template's alarms, of one metric each.
-const ALARMS: f64 = 19.0;
-/// How many of them are free in an account.
+/// How many alarms are free in an account.
 const FREE_ALARMS: f64 = 10.0;
 /// An alarm over one metric, a month.
 const ALARM: f64 = 0.10;
@@ -344,28 +343,22 @@ fn idle() -> Vec<Line> {
         Line::new("callback secret", 1.0, "secret", 0.40, Source::SecretsManager),
         Line::new(
             "alarms, past the ten that are free",
-            ALARMS - FREE_ALARMS,
+            STACK.alarms - FREE_ALARMS,
             "alarms",
             ALARM,
             Source::CloudWatch,
         ),
-        Line::new(
-            "schedule",
-            RUNS_A_MONTH,
-            "invocations",
-            1.00 / MILLION,
-            Source::Scheduler,
-        ),
+        Line::new("schedule", STACK.runs, "invocations", 1.00 / MILLION, Source::Scheduler),
         Line::new(
             "renew, invocations",
-            RUNS_A_MONTH,
+            STACK.runs,
             "requests",
             LAMBDA_REQUEST,
             Source::Lambda,
         ),
         Line::new(
-            "renew, a look at each of 16 shards",
-            RUNS_A_MONTH * 16.0 * 0.5,
+            format!("renew, a look at each of {SHARDS} shards"),
+            STACK.runs * f64::from(SHARDS) * 0.5,
             "RRU",
             READ_UNIT,
             Source::DynamoDb,
@@ -373,14 +366,14 @@ fn idle() -> Vec<Line> {
         // A run takes its lease and gives it back.
         Line::new(
             "renew, its lease",
-            RUNS_A_MONTH * 2.0,
+            STACK.runs * 2.0,
             "WRU",
             WRITE_UNIT,
             Source::DynamoDb,
         ),
         Line::new(
             "renew, 50 ms each",
-            RUNS_A_MONTH * 0.05 * MEMORY_GB,
+            STACK.runs * 0.05 * STACK.memory_gb(),
             "GB-s",
             LAMBDA_GB_SECOND,
             Source::Lambda,
@@ -388,8 +381,6 @@ fn idle() -> Vec<Line> {
     ]
 }
 
-/// How often KMS rotates the key, in years: the template's `RotationPeriodInDays`, 2,560.
-const ROTATION_YEARS: f64 = 2560.0 / 365.0;
 /// Rotations that add to the key's price (AWS KMS pricing).
 const PAID_ROTATIONS: u8 = 2;
 
@@ -400,7 +391,7 @@ fn rotations() -> String {
         let more = f64::from(rotations) * KEY;
         let age = match rotations {
             0 => "at first".to_owned(),
-            _ => format!("past {:.0} years", f64::from(rotations) * ROTATION_YEARS),
+            _ => format!("past {:.0} years", f64::from(rotations) * STACK.rotation / 365.0),
         };
         // Writing to a String can't fail.
         let _ = writeln!(text, "| {age} | {} | {} |", usd(KEY + more), usd(total(&idle()) + more));
@@ -504,7 +495,7 @@ impl Fleet {
                 &year
             ),
             cycles(),
-            sweep::report(cycle_days.days()),
+            sweep::report(cycle_days),
             table("Idle, a month", &idle()),
             rotations(),
             table(
@@ -545,20 +536,22 @@ impl Fleet {
 }
 
 #[cfg(test)]
+mod sentences;
+#[cfg(test)]
 mod tests {
     use clap::Parser as _;
-    use printbell_harness::template::Template;
 
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Command {
+    struct Command<A: clap::Args> {
         #[command(flatten)]
-        arguments: Arguments,
+        arguments: A,
     }
 
-    fn defaults() -> Arguments {
-        Command::parse_from(["cost"]).arguments
+    /// What a command is told by nobody.
+    pub(super) fn defaults<A: clap::Args>() -> A {
+        Command::parse_from(["command"]).arguments
     }
 
     #[test]
@@ -587,7 +580,7 @@ mod tests {
 
     #[test]
     fn a_function_url_saves_the_http_api_and_its_log_and_nothing_else() {
-        let of_door = |door| total(&of_notifications(MILLION, door, &defaults().traffic));
+        let of_door = |door| total(&of_notifications(MILLION, door, &defaults::<Arguments>().traffic));
         let saved = of_door(Door::HttpApi) - of_door(Door::FunctionUrl);
         assert!((saved - 1.15).abs() < 1e-9, "{saved}");
         assert!(of_door(Door::FunctionUrl) < of_door(Door::HttpApi) / 2.0);
@@ -595,22 +588,13 @@ mod tests {
 
     #[test]
     fn idle_is_the_key_the_secret_and_the_alarms() {
-        let alarms = Template::read().unwrap().alarms().unwrap().len();
-        assert_eq!(u32::try_from(alarms).map(f64::from), Ok(ALARMS));
         let idle = total(&idle());
-        let expected = 1.40 + (ALARMS - FREE_ALARMS) * ALARM;
+        let expected = 1.40 + (STACK.alarms - FREE_ALARMS) * ALARM;
         assert!((expected..expected + 0.05).contains(&idle) && idle < 3.0, "{idle}");
     }
 
     #[test]
-    fn the_key_is_rotated_as_the_template_says_and_two_rotations_are_paid() {
-        let template = Template::read().unwrap();
-        let days: f64 = template
-            .property("DataKey", &["RotationPeriodInDays"])
-            .unwrap()
-            .parse()
-            .unwrap();
-        assert!((days / 365.0 - ROTATION_YEARS).abs() < 1e-9, "{days}");
+    fn two_rotations_of_the_key_are_paid() {
         let oldest = rotations().lines().last().unwrap().to_owned();
         assert!(
             oldest.ends_with(&format!("| {} |", usd(total(&idle()) + 2.0))),
@@ -624,7 +608,7 @@ mod tests {
             printers,
             traffic: Traffic {
                 prints_per_day,
-                ..defaults().traffic
+                ..defaults::<Arguments>().traffic
             },
             ..defaults()
         };

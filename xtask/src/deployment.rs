@@ -1,12 +1,11 @@
 //! The template, deployed on the emulator as it is deployed on AWS.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use printbell_harness::aws::{Aws, Credentials, xml_texts};
+use printbell_harness::deployment;
 use printbell_harness::stack::{Outputs, Stack};
-use printbell_harness::template::Template;
 use serde_json::json;
 
 use crate::architecture::Architecture;
@@ -35,21 +34,7 @@ pub async fn deploy(
     let owner = emulator::owner();
     let deploy = tools
         .sam("deploy")
-        .args([
-            "--stack-name",
-            NAME,
-            "--region",
-            REGION,
-            "--resolve-s3",
-            "--capabilities",
-            "CAPABILITY_IAM",
-        ])
-        .args([
-            "--no-confirm-changeset",
-            "--no-fail-on-empty-changeset",
-            "--no-progressbar",
-        ])
-        .arg("--parameter-overrides")
+        .args(deployment::arguments(NAME, REGION))
         .args([
             format!("OctoEverywhereUrl={simulator}"),
             format!("RenewSchedule=\"{schedule}\""),
@@ -58,58 +43,27 @@ pub async fn deploy(
             // Both doors answer, and callback URLs are those of the default.
             "CallbackDoor=HttpApiAndFunctionUrl".to_owned(),
         ])
-        .env("AWS_ENDPOINT_URL", &emulator.endpoint)
-        .env("AWS_ACCESS_KEY_ID", &owner.access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", &owner.secret_access_key)
         .current_dir(workspace.root());
+    let environment = deployment::environment(&emulator.endpoint, &owner);
+    let deploy = environment
+        .into_iter()
+        .fold(deploy, |deploy, (name, value)| deploy.env(name, value));
     deploy.run_into(log).await?;
 
     let aws = emulator.aws();
-    let outputs = outputs(&aws).await?;
+    let outputs = deployment::outputs(&aws, NAME).await?;
     dev_key::install(&aws, &emulator.endpoint, &outputs.callback_secret_arn).await?;
     let stack = Stack {
         endpoint: emulator.endpoint.clone(),
         region: REGION.to_owned(),
         owner,
         backend: backend(&aws, &outputs).await?,
-        functions: functions(&aws).await?,
+        functions: deployment::functions(&aws, NAME).await?,
         outputs,
         simulator: simulator.to_owned(),
-        tools: tools.bin(),
     };
     step.done();
     Ok(stack)
-}
-
-async fn cloudformation(aws: &Aws, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-    aws.query("cloudformation", "2010-05-15", action, parameters).await
-}
-
-async fn outputs(aws: &Aws) -> Result<Outputs> {
-    let xml = cloudformation(aws, "DescribeStacks", &[("StackName", NAME)]).await?;
-    let names = xml_texts(&xml, "OutputKey");
-    let values = xml_texts(&xml, "OutputValue").into_iter().map(serde_json::Value::from);
-    let outputs: serde_json::Map<_, _> = names.into_iter().zip(values).collect();
-    serde_json::from_value(outputs.into()).context("the template's outputs aren't those of its contract")
-}
-
-/// What Lambda calls the functions.
-async fn functions(aws: &Aws) -> Result<BTreeMap<String, String>> {
-    let mut functions = BTreeMap::new();
-    for function in Template::read()?.functions()? {
-        functions.insert(function.name, physical(aws, &function.logical_id).await?);
-    }
-    Ok(functions)
-}
-
-/// What a resource is called outside of the template.
-async fn physical(aws: &Aws, logical: &str) -> Result<String> {
-    let which = [("StackName", NAME), ("LogicalResourceId", logical)];
-    let xml = cloudformation(aws, "DescribeStackResource", &which).await?;
-    match xml_texts(&xml, "PhysicalResourceId").pop() {
-        Some(name) => Ok(name),
-        None => bail!("the stack has no {logical}"),
-    }
 }
 
 /// Makes an IAM user who may call the registrations API of this stack, and nothing else.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use printbell_harness::aws::Aws;
-use printbell_simulator::{Control, NewPrinter};
+use printbell_simulator::{Control, NewPrinter, PortalVisit};
 use serde_json::json;
 
 use crate::running::Running;
@@ -18,6 +18,9 @@ const ROLES: [(&str, &str); 2] = [("BACKEND_ROLE", "backend"), ("TENANT_ROLE", "
 
 /// Whom they have written to; the emulator sends no mail.
 const EMAIL: &str = "you@example.com";
+
+/// Where the portal leads back to.
+const RETURN_URL: &str = "https://app.example.com/connected/abc123/p42";
 
 /// Makes a role that may do nothing yet, if it isn't there.
 async fn make_role(aws: &Aws, name: &str) -> Result<()> {
@@ -38,9 +41,10 @@ pub async fn run(workspace: &Workspace) -> Result<()> {
         mut environment,
         programs,
     } = Running::find(workspace).await?;
-    let printer = Control::new(&stack.simulator)
-        .issue_printer(&NewPrinter::named("Another printer"))
-        .await?;
+    // Two owners have just been through the portal.
+    let control = Control::new(&stack.simulator);
+    let printer = control.issue_printer(&NewPrinter::named("Another printer")).await?;
+    let back = control.visit_portal(&PortalVisit::to(RETURN_URL)).await?;
     let account = stack.outputs.topic_arn.split(':').nth(4);
     let account = account.context("a topic's ARN without an account")?;
     let aws = stack.aws();
@@ -54,8 +58,8 @@ pub async fn run(workspace: &Workspace) -> Result<()> {
         ("ACCOUNT", account),
         ("API_URL", &stack.outputs.api_url),
         ("TOPIC_ARN", &stack.outputs.topic_arn),
-        // Its owner has just been through the portal.
         ("APP_TOKEN", printer.token.expose()),
+        ("COMPLETION_URL", &back.url),
     ]) {
         environment.insert(name.to_owned(), value.to_owned());
     }

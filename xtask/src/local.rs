@@ -120,7 +120,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
 fn running(workspace: &Workspace, tools: &Tools, stack: &Stack, surroundings: &Surroundings) -> Result<Running> {
     let programs = workspace.local("run/local/bin");
     std::fs::create_dir_all(&programs).with_context(|| format!("can't make the folder {}", programs.display()))?;
-    for name in ["aws", "sam"] {
+    for name in ["aws", "sam", "cargo-lambda"] {
         let link = programs.join(name);
         std::os::unix::fs::symlink(tools.bin().join(name), &link)
             .with_context(|| format!("can't make the link {}", link.display()))?;
@@ -138,11 +138,11 @@ async fn offer(system: &System, printer: &AppConnection) -> Result<()> {
     let stack = &system.stack;
     let registration = system.simulator.control().registration(&printer.printer_id).await?;
     let webhook = registration.webhook.context("the simulator has lost the webhook")?.url;
-    let api = r#"curl -sS --fail-with-body --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY""#;
+    let api = r#"curl -sS --fail-with-body -w '\n' --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY""#;
     let path = demonstration::path();
     let play = |print: &str| {
         format!(
-            "curl -sS --fail-with-body {}/control/printers/{}/play -d '{{\"speed\":1200{print}}}'",
+            "curl -sS --fail -o /dev/null {}/control/printers/{}/play -d '{{\"speed\":1200{print}}}'",
             stack.simulator, printer.printer_id
         )
     };
@@ -155,27 +155,32 @@ async fn offer(system: &System, printer: &AppConnection) -> Result<()> {
         (
             "Be OctoEverywhere for one notification",
             format!(
-                "curl -sS --fail-with-body {} -d '{{\"PrinterId\":\"mine\",\"EventType\":7}}'",
+                "curl -sS --fail-with-body -w '\\n' {} -d '{{\"PrinterId\":\"mine\",\"EventType\":7}}'",
                 quoted(&webhook)
             ),
         ),
         (
             "Send what can't be published",
-            format!("curl -sS --fail-with-body {} -d 'no JSON'", quoted(&webhook)),
+            format!("curl -sS --fail-with-body -w '\\n' {} -d 'no JSON'", quoted(&webhook)),
         ),
         ("See the registration", format!("{api} \"$API_URL{path}\"")),
         (
             "Change it: only failures from now on",
-            format!("{api} -X PUT \"$API_URL{path}\" -d '{{\"eventTypes\":[3,7,8,9]}}'"),
+            format!(
+                "{api} -X PUT \"$API_URL{path}\" -d '{{\"eventTypes\":[3,7,8,9],\"metadata\":{{\"room\":\"lab\"}}}}'"
+            ),
         ),
         (
             "See what OctoEverywhere holds",
-            format!("curl -sS --fail-with-body {}/control/registrations", stack.simulator),
+            format!(
+                "curl -sS --fail-with-body -w '\\n' {}/control/registrations",
+                stack.simulator
+            ),
         ),
         (
             "Run renew now",
             format!(
-                "aws lambda invoke --function-name {} /dev/stderr",
+                "aws lambda invoke --function-name {} /dev/stdout | cat",
                 stack.function("renew")?
             ),
         ),
@@ -184,6 +189,14 @@ async fn offer(system: &System, printer: &AppConnection) -> Result<()> {
             format!(
                 "aws sqs receive-message --queue-url {} --query 'Messages || `\"nothing waits\"`'",
                 stack.outputs.fallback_queue_url
+            ),
+        ),
+        (
+            "See why what can't be published waits in the dead-letter queue",
+            format!(
+                "aws sqs receive-message --queue-url {} --visibility-timeout 0 --message-attribute-names reason \
+                 --query 'Messages[].MessageAttributes.reason.StringValue || `\"nothing waits\"`'",
+                stack.outputs.dead_letter_queue_url
             ),
         ),
         (
@@ -197,6 +210,9 @@ async fn offer(system: &System, printer: &AppConnection) -> Result<()> {
     for (what, how) in tries {
         anstream::eprintln!("\n  {what}\n    {how}");
     }
-    progress::note("\n  Notifications appear here as they come out of SNS; Ctrl-C ends it all.");
+    progress::note(
+        "\n  Notifications appear here as they come out of SNS; Ctrl-C ends it all. Once it was\n  \
+         started again, type the `eval` again.",
+    );
     Ok(())
 }

@@ -102,7 +102,10 @@ async fn main() -> ExitCode {
     let result = tokio::select! {
         result = work => result,
         signal = interrupted(), if !is_careful => match signal {
-            Ok(()) => return ExitCode::from(130),
+            Ok(()) => {
+                progress::note("ended, and all that it had started with it");
+                return ExitCode::from(130);
+            }
             Err(error) => Err(error.into()),
         },
     };

@@ -10,8 +10,13 @@ use printbell_harness::aws::{Aws, xml_texts};
 use printbell_harness::stack::Stack;
 use serde_json::{Value, json};
 
+use crate::progress::COLUMNS;
+
 const QUIET: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
+
+/// Width of what happened: most events fit, and what is longer goes on.
+const EVENT: usize = 24;
 
 /// A queue of its own that gets everything the topic publishes.
 #[derive(Debug)]
@@ -136,7 +141,7 @@ impl Notification {
     }
 }
 
-/// One line: when, what, whose, and what there is to know about it.
+/// One line: when, what, whose, and what there is to know about it, as far as there is room.
 impl fmt::Display for Notification {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -149,18 +154,29 @@ impl fmt::Display for Notification {
             _ => AnsiColor::Green,
         };
         let style = colour.on_default();
-        let mut facts = vec![format!("{}/{}", text(&event["tenantid"]), text(&event["printerref"]))];
-        facts.extend(data["PrinterName"].as_str().map(str::to_owned));
-        facts.extend(data["FileName"].as_str().map(str::to_owned));
-        facts.extend(data["Progress"].as_f64().map(|progress| format!("{progress:.0} %")));
-        facts.extend(layers(data));
+        let whose = format!("{}/{}", text(&event["tenantid"]), text(&event["printerref"]));
+        let facts = [
+            data["Progress"].as_f64().map(|progress| format!("{progress:.0} %")),
+            layers(data),
+            data["PrinterName"].as_str().map(str::to_owned),
+            data["FileName"].as_str().map(str::to_owned),
+        ];
+        let what = format!("{:<EVENT$} ", self.event);
+        let used = format!("{when} ● {what}").chars().count();
+        let facts = fitting(whose, facts.into_iter().flatten(), COLUMNS.saturating_sub(used));
         write!(
             formatter,
-            "{QUIET}{when}{QUIET:#} {style}●{style:#} {BOLD}{:<34}{BOLD:#}",
-            self.event
-        )?;
-        write!(formatter, "{}", facts.join(" · "))
+            "{QUIET}{when}{QUIET:#} {style}●{style:#} {BOLD}{what}{BOLD:#}{facts}"
+        )
     }
+}
+
+/// The first fact, and of the others those that there is room for.
+fn fitting(first: String, facts: impl Iterator<Item = String>, room: usize) -> String {
+    facts.fold(first, |line, fact| {
+        let longer = format!("{line} · {fact}");
+        if longer.chars().count() <= room { longer } else { line }
+    })
 }
 
 /// The time of day, with its date if that is another than today's: the clock can be moved.
@@ -221,6 +237,32 @@ fn layers(data: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_has_room_for_the_longest_event_and_what_there_is_to_know() {
+        let notification = Notification {
+            event: "printer.filament-change-required".to_owned(),
+            severity: "attention".to_owned(),
+            cloud_event: json!({
+                "time": "2020-01-01T12:00:00Z", "tenantid": "demo", "printerref": "p1",
+                "data": {
+                    "PrinterName": "Workshop printer", "FileName": "a very long name of a file that says all.gcode",
+                    "Progress": 35, "CurrentLayer": 71, "TotalLayers": 200,
+                },
+            }),
+        };
+        let line = anstream::adapter::strip_str(&notification.to_string()).to_string();
+        assert_eq!(
+            line,
+            "2020-01-01 12:00:00 ● printer.filament-change-required demo/p1 · 35 %"
+        );
+        assert!(line.chars().count() <= COLUMNS);
+        let facts = ["35 %", "too long a name for it", "short"].map(str::to_owned);
+        assert_eq!(
+            fitting("demo/p1".to_owned(), facts.into_iter(), 24),
+            "demo/p1 · 35 % · short"
+        );
+    }
 
     #[test]
     fn another_day_is_told_with_its_date() {

@@ -91,9 +91,11 @@ fn draw(title: &str) -> ProgressBar {
     bar
 }
 
-/// As much of a line as a screen has room for that nobody has widened.
+/// What a screen has room for that nobody has widened.
+pub const COLUMNS: usize = 80;
+
+/// As much of a line as there is room for.
 fn fit(line: &str) -> String {
-    const COLUMNS: usize = 80;
     if line.chars().count() <= COLUMNS {
         return line.to_owned();
     }

@@ -1,9 +1,10 @@
 //! A running `cargo xtask local`, as it tells others about itself: `cargo xtask env` and `cargo xtask watch`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use printbell_harness::aws::http_client;
 use printbell_harness::stack::Stack;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub struct Running {
     pub stack: Stack,
     /// What `aws` and `curl` have to find in their environment.
     pub environment: BTreeMap<String, String>,
-    /// Where `aws` and `sam` are, and nothing else that would stand before somebody's own.
+    /// Where `aws`, `sam` and `cargo lambda` are, and nothing else that would stand before somebody's own.
     pub programs: PathBuf,
 }
 
@@ -34,19 +35,31 @@ impl Running {
     /// # Errors
     /// When none runs; the text says what to do.
     pub async fn find(workspace: &Workspace) -> Result<Self> {
-        let running = Self::read(&workspace.running()).context(FIRST)?;
-        let endpoint = &running.stack.endpoint;
+        let running = Self::read(&workspace.running())?;
+        running.check().await?;
+        Ok(running)
+    }
+
+    /// Whether it is still there.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub async fn check(&self) -> Result<()> {
+        let endpoint = &self.stack.endpoint;
         let health = http_client().get(format!("{endpoint}/_ministack/health"));
         ensure!(
             health.send().await.is_ok(),
             "the stack at {endpoint} has ended; {FIRST}"
         );
-        Ok(running)
+        Ok(())
     }
 
     fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read(path).context("no local stack runs")?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is no longer understood", path.display()))
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!("no local stack runs; {FIRST}"),
+            text => text.with_context(|| format!("can't read {}", path.display()))?,
+        };
+        serde_json::from_slice(&text).with_context(|| format!("{} is of another version; {FIRST}", path.display()))
     }
 
     /// Tells others, for as long as the notice is kept.

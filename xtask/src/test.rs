@@ -1,11 +1,12 @@
 //! `cargo xtask test`: everything that must hold.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use printbell_harness::stack::STACK_VARIABLE;
+use printbell_harness::stack::{DOCUMENTS_STACKS_VARIABLE, STACKS_VARIABLE};
 use printbell_harness::template::{BINARIES_VARIABLE, FunctionResource, Template};
 use serde_json::Value;
 
@@ -18,22 +19,22 @@ use crate::progress::{self, Step};
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-const TESTED: Setting = Setting {
-    purpose: "test",
-    // It doesn't come round meanwhile: the tests run renew themselves.
-    schedule: "rate(15 minutes)",
-    any_token: false,
-};
+/// One for each of the end-to-end tests that run at the same time (`.config/nextest.toml`).
+const TESTED: [Setting; 2] = [setting("test"), setting("test-too")];
 
-/// The documents' commands empty queues, rotate keys and more: they have a system to themselves.
-const DOCUMENTS: Setting = Setting {
-    purpose: "documents",
-    ..TESTED
-};
+/// The documents' commands empty queues, rotate keys and more: nobody else is to find what they leave.
+const DOCUMENTS: [Setting; 2] = [setting("documents"), setting("documents-too")];
 
-/// Where `tests/documents` finds it.
-const DOCUMENTS_STACK_VARIABLE: &str = "PRINTBELL_DOCUMENTS_STACK";
-/// And this program, for what the documents do with it.
+const fn setting(purpose: &'static str) -> Setting {
+    Setting {
+        purpose,
+        // It doesn't come round meanwhile: the tests run renew themselves.
+        schedule: "rate(15 minutes)",
+        any_token: false,
+    }
+}
+
+/// Where `tests/documents` finds this program, for what the documents do with it.
 const XTASK_VARIABLE: &str = "PRINTBELL_XTASK";
 /// And `tests/description` those who judge, which aren't the project's own.
 const JUDGES_VARIABLE: &str = "PRINTBELL_JUDGES";
@@ -68,7 +69,7 @@ enum Ground {
     Judges,
     /// The same, as they go to AWS.
     Release,
-    /// The system of the end-to-end tests.
+    /// The systems of the end-to-end tests.
     Tested,
     /// The system of the documents.
     Documents,
@@ -100,11 +101,11 @@ impl Ground {
         found.map(|(.., ground)| *ground)
     }
 
-    /// The system that it is, and the variable that tells the tests where that is.
-    fn system(self) -> Option<(Setting, &'static str)> {
+    /// The systems that it is, and the variable that tells the tests where those are.
+    fn systems(self) -> Option<(&'static [Setting], &'static str)> {
         match self {
-            Self::Tested => Some((TESTED, STACK_VARIABLE)),
-            Self::Documents => Some((DOCUMENTS, DOCUMENTS_STACK_VARIABLE)),
+            Self::Tested => Some((&TESTED, STACKS_VARIABLE)),
+            Self::Documents => Some((&DOCUMENTS, DOCUMENTS_STACKS_VARIABLE)),
             Self::Binaries | Self::Judges | Self::Release => None,
         }
     }
@@ -113,7 +114,9 @@ impl Ground {
 /// What the tests stand on, as long as it is kept.
 #[derive(Debug, Default)]
 struct Prepared {
-    systems: Vec<(System, &'static str)>,
+    systems: Vec<System>,
+    /// Where the tests find them.
+    variables: Vec<(&'static str, OsString)>,
     /// The folder of binaries that aren't as they go to AWS.
     binaries: Option<PathBuf>,
 }
@@ -167,7 +170,7 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     } else {
         tools.install_tools().await?;
         let grounds = run.grounds(&filter).await?;
-        if grounds.iter().any(|ground| ground.system().is_some()) {
+        if grounds.iter().any(|ground| ground.systems().is_some()) {
             tools.install_emulator().await?;
         }
         grounds
@@ -290,9 +293,16 @@ impl Run<'_> {
             } else if !grounds.is_empty() {
                 prepared.binaries = Some(artifacts::build_for_this_machine(self.workspace, self.tools).await?);
             }
-            for (setting, variable) in grounds.iter().filter_map(|ground| ground.system()) {
-                let system = System::start(self.workspace, self.tools, setting).await?;
-                prepared.systems.push((system, variable));
+            for (settings, variable) in grounds.iter().filter_map(|ground| ground.systems()) {
+                let mut files = Vec::new();
+                for setting in settings {
+                    let system = System::start(self.workspace, self.tools, *setting).await?;
+                    let file = self.workspace.local(&format!("run/{}.json", setting.purpose));
+                    system.stack.write(&file)?;
+                    files.push(file);
+                    prepared.systems.push(system);
+                }
+                prepared.variables.push((variable, std::env::join_paths(files)?));
             }
             Ok(())
         };
@@ -338,10 +348,8 @@ impl Run<'_> {
         if let Some(binaries) = &prepared.binaries {
             nextest = nextest.env(BINARIES_VARIABLE, binaries);
         }
-        for (system, variable) in &prepared.systems {
-            let stack = self.workspace.local(&format!("run/{variable}.json"));
-            system.stack.write(&stack)?;
-            nextest = nextest.env(variable, stack);
+        for (variable, files) in &prepared.variables {
+            nextest = nextest.env(variable, files);
         }
         nextest = nextest.env(XTASK_VARIABLE, std::env::current_exe()?);
         nextest = nextest.env(JUDGES_VARIABLE, self.tools.judges());

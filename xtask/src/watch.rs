@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, TcpListener};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use http::Method;
@@ -19,6 +20,9 @@ use crate::workspace::Workspace;
 /// Where `cargo lambda invoke` looks, and nobody from outside can.
 const ADDRESS: Ipv6Addr = Ipv6Addr::LOCALHOST;
 
+/// How often to look whether the stack is still there.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
 /// What `cargo xtask watch` can be told.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -30,10 +34,9 @@ pub struct Arguments {
 /// Runs the functions from source, rebuilding them as they change, until Ctrl-C.
 pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let tools = Tools::find(workspace)?;
-    let stack = Running::find(workspace)
+    let running = Running::find(workspace)
         .await
-        .context("the functions need a stack to work with")?
-        .stack;
+        .context("the functions need a stack to work with")?;
     let port = arguments.port;
     // cargo-lambda says nothing of it, and ends as if all were well.
     TcpListener::bind((ADDRESS, port)).with_context(|| {
@@ -49,16 +52,34 @@ pub async fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     watch = watch
         .args(["--invoke-port", &port.to_string()])
         .current_dir(workspace.root());
-    for (name, value) in environment(&stack).await? {
+    for (name, value) in environment(&running.stack).await? {
         watch = watch.env(name, value);
     }
     progress::note(&format!(
-        "Try, in another terminal:\n    {} lambda invoke webhook --invoke-port {port} --data-file events/webhook/print.started.json",
+        "Once it says `starting Runtime server`, try in another terminal\n    {} lambda invoke webhook --invoke-port {port} --data-file events/webhook/print.started.json\n  \
+         It says much that means nothing: a WARN about AWS_LAMBDA_MAX_CONCURRENCY, which it sets\n  \
+         itself, at each start; and after each change of a source `command killed`, an ERROR,\n  \
+         which is the old program",
         quoted(&tools.bin().join("cargo-lambda").display().to_string())
     ));
     // Ctrl-C ends us, too: who comes back from it has failed, whatever its exit code.
-    watch.run().await?;
-    bail!("`cargo lambda watch` has ended; what it said is above")
+    tokio::select! {
+        ended = watch.run() => {
+            ended?;
+            bail!("`cargo lambda watch` has ended; what it said is above")
+        }
+        error = end_of(&running) => Err(error),
+    }
+}
+
+/// Waits until the stack that the functions work with has ended.
+async fn end_of(running: &Running) -> anyhow::Error {
+    loop {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        if let Err(error) = running.check().await {
+            return error;
+        }
+    }
 }
 
 /// What the deployed functions are configured with, all together: where two have the same name, it is the same value.

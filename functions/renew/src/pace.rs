@@ -12,6 +12,7 @@ use std::time::Duration;
 use printbell_adapters::worker::{Pace, Permit, Worker};
 use printbell_shared::registration::health::Answers;
 use printbell_shared::registration::protocol::CALL_TIME;
+use printbell_shared::registration::renewal::CALLS_PER_SECOND;
 use printbell_shared::registration::service_response::{Belief, ResponseClass, ServiceResponse};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
@@ -48,11 +49,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// OctoEverywhere documents no limits: these are polite, and enough for 32 million registrations
-    /// (`docs/decisions/0042-the-rate-cap-of-a-fleet.md`).
+    /// OctoEverywhere documents no limits: these are polite, and what they are enough for is in
+    /// `docs/decisions/0042-the-rate-cap-of-a-fleet.md`.
     pub(crate) const DEFAULT: Self = Self {
         in_flight: NonZeroU32::new(32).unwrap(),
-        per_second: NonZeroU32::new(20).unwrap(),
+        per_second: NonZeroU32::new(CALLS_PER_SECOND).unwrap(),
     };
 
     /// How many calls there may be at the same time.

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 
 use crate::person::{Person, xtask};
 use crate::readme::{FAILURE, README};
-use crate::text::{Block, Mark};
+use crate::text::Block;
 
 /// How long `cargo xtask local` may take, with everything built and installed: a minute on a machine that does nothing else.
 const PATIENCE: Duration = Duration::from_secs(280);
@@ -82,15 +82,6 @@ async fn refused(arguments: &[&str]) -> String {
     text(&output.stderr)
 }
 
-fn typed(document: &str, commands: &str) -> Block {
-    Block {
-        document: document.to_owned(),
-        line: 0,
-        mark: Mark::Run,
-        commands: format!("{commands}\n"),
-    }
-}
-
 /// The commands on the screen, less the one that stays and the one that is typed first.
 fn offered(screen: &str) -> Vec<String> {
     let (_, offer) = screen.split_once("Everything runs.").unwrap();
@@ -127,9 +118,9 @@ async fn what_is_printed_and_what_the_readme_says_works_when_it_is_pasted() {
     let mut person = Person::without_environment().await;
     let commands = offered(&screen);
     assert!(commands.len() >= 9, "{commands:?}");
-    person.types(&typed("the test", WITNESSED)).await;
+    person.types(&Block::of_a_test(WITNESSED)).await;
     for command in &commands {
-        person.types(&typed("cargo xtask local", command)).await;
+        person.types(&Block::of_a_test(command)).await;
     }
     let screen = local.shows("waits in the dead-letter queue").await;
     println!("{} commands that `cargo xtask local` prints, typed", commands.len() + 1);
@@ -142,7 +133,7 @@ async fn what_is_printed_and_what_the_readme_says_works_when_it_is_pasted() {
     assert_eq!(delivery.status(), Some(200), "{delivery:?}");
     let receive = "aws sqs receive-message --wait-time-seconds 20 --query 'Messages[0].Body' --output text --queue-url \
                    \"$(aws sqs get-queue-url --queue-name prints --query QueueUrl --output text)\"";
-    let message = person.types(&typed("the test", receive)).await;
+    let message = person.types(&Block::of_a_test(receive)).await;
     assert!(message.contains("com.octoeverywhere.print.failed"), "{message}");
 }
 

@@ -11,7 +11,6 @@ mod first_hour;
 mod marks;
 mod messages;
 mod others;
-mod person;
 mod readme;
 mod registering;
 mod runbook;
@@ -19,5 +18,6 @@ mod scene;
 mod snippets;
 mod subscribing;
 mod support;
-mod text;
 mod verify;
+
+use printbell_tests::{person, text};

@@ -15,16 +15,6 @@ use serde_json::Value;
 /// Whose registration all of it is about.
 const TENANT: &str = "abc123";
 
-/// All of the news that there are.
-const NEWS: [News; 6] = [
-    News::Active,
-    News::Suspended,
-    News::Lapsed,
-    News::Revoked,
-    News::Replaced,
-    News::Refused,
-];
-
 /// A registration of this tenant's.
 fn key(tenant: &str) -> RegistrationKey {
     RegistrationKey {
@@ -72,7 +62,7 @@ pub fn all() -> Vec<Message> {
         for_body(TENANT, metadata.clone(), &body)
     });
     let mut ids = BTreeSet::new();
-    let messages = samples.chain(NEWS.map(for_news));
+    let messages = samples.chain(News::ALL.map(for_news));
     messages.filter(|message| ids.insert(message.id.clone())).collect()
 }
 

@@ -23,7 +23,7 @@ async fn what_the_other_documents_say_works_as_it_stands() {
             .iter()
             .any(|block| matches!(block.mark, Mark::Run | Mark::OnlyOnAws(_)));
         if is_run && !PREPARED.contains(&document.as_str()) {
-            let mut person = Person::new(&scene, &scene.owner()).await;
+            let mut person = Person::new(scene.environment(&scene.owner())).await;
             person.types_all(&document, async |_, _| {}).await;
         }
     }

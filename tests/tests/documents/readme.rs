@@ -37,7 +37,7 @@ fn shown(screen: &str) -> Vec<Value> {
 async fn what_the_readme_says_works_as_it_stands() {
     let scene = Scene::set().await;
     let printer = scene.issue().await;
-    let mut owner = Person::new(&scene, &scene.owner()).await;
+    let mut owner = Person::new(scene.environment(&scene.owner())).await;
     owner.set("APP_TOKEN", printer.token.expose()).await;
     owner.set("EMAIL", "you@example.com").await;
     for (variable, role) in ROLES {
@@ -134,7 +134,7 @@ async fn may_call(scene: &Scene) {
     for role in [backend, tenant] {
         let session = scene.assume(role).await;
         assert!(session.session_token.is_some());
-        let mut person = Person::new(scene, &session).await;
+        let mut person = Person::new(scene.environment(&session)).await;
         let outputs = &scene.stack.outputs;
         for (name, value) in [("API_URL", outputs.api_url.as_str()), ("REGION", &scene.stack.region)] {
             person.set(name, value).await;

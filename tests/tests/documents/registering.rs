@@ -32,7 +32,7 @@ async fn the_walk_from_the_portal_ends_at_a_notification() {
     scene.unregister_all().await;
     let queue = scene.subscribe("registering", &[]).await;
 
-    let mut person = Person::new(&scene, &scene.owner()).await;
+    let mut person = Person::new(scene.environment(&scene.owner())).await;
     person.set("COMPLETION_URL", &back.url).await;
     let mut screens = Vec::new();
     person

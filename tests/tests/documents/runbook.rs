@@ -56,7 +56,7 @@ async fn what_the_runbook_says_works_as_it_stands() {
     scene.aws.json("kms", "TrentService", "DisableKey", &key).await.unwrap();
     let subscription = subscription(&scene).await;
 
-    let mut person = Person::new(&scene, &scene.owner()).await;
+    let mut person = Person::new(scene.environment(&scene.owner())).await;
     let minute_before = (Timestamp::now() - SignedDuration::from_mins(1))
         .strftime("%FT%TZ")
         .to_string();

@@ -1,17 +1,15 @@
-//! The stack that these tests have to themselves, as somebody sees it who believes that it is on AWS.
+//! A stack that a test has to itself, as somebody sees it who believes that it is on AWS.
 
 use std::time::Duration;
 
 use http::Method;
-use printbell_harness::aws::{Aws, Credentials, xml_texts};
-use printbell_harness::stack::Stack;
+use printbell_harness::aws::{Aws, Credentials};
+use printbell_harness::deployment::physical_id;
+use printbell_harness::stack::{DOCUMENTS_STACKS_VARIABLE, Lease, Stack};
 use printbell_harness::surroundings::Surroundings;
 use printbell_simulator::{AppConnection, Control, NewPrinter};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-
-/// The environment variable that names the file of the stack which is these tests' alone.
-const STACK_VARIABLE: &str = "PRINTBELL_DOCUMENTS_STACK";
 
 /// Longest wait for something that comes by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,19 +19,20 @@ pub struct Scene {
     pub aws: Aws,
     pub control: Control,
     surroundings: Surroundings,
+    _lease: Lease,
 }
 
 impl Scene {
     /// The doors answer under their own names, with TLS, to a `curl` that is told where they are.
     pub async fn set() -> Self {
-        let path = std::env::var_os(STACK_VARIABLE);
-        let path = path.unwrap_or_else(|| panic!("{STACK_VARIABLE} isn't set; run `cargo xtask test`"));
-        let stack = Stack::read(path.as_ref()).unwrap();
+        let lease = Stack::lease(DOCUMENTS_STACKS_VARIABLE).await.unwrap();
+        let stack = lease.stack.clone();
         Self {
             aws: stack.aws(),
             control: Control::new(&stack.simulator),
             surroundings: Surroundings::of(&stack).await.unwrap(),
             stack,
+            _lease: lease,
         }
     }
 
@@ -121,13 +120,7 @@ impl Scene {
 
     /// What a resource is called outside of the template.
     pub async fn resource(&self, logical_id: &str) -> String {
-        let which = [("StackName", "printbell"), ("LogicalResourceId", logical_id)];
-        let xml = self
-            .aws
-            .query("cloudformation", "2010-05-15", "DescribeStackResource", &which)
-            .await
-            .unwrap();
-        xml_texts(&xml, "PhysicalResourceId").pop().unwrap()
+        physical_id(&self.aws, "printbell", logical_id).await.unwrap()
     }
 }
 

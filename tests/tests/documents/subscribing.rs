@@ -67,7 +67,7 @@ async fn what_it_says_works_as_it_stands() {
     let scene = Scene::set().await;
     let endpoint = Endpoint::start().await.unwrap();
     let at = |path: &str| format!("http://{}{path}", endpoint.address());
-    let mut person = Person::new(&scene, &scene.owner()).await;
+    let mut person = Person::new(scene.environment(&scene.owner())).await;
     for (name, value) in [
         ("EMAIL", "you@example.com"),
         ("TOKEN", "of-the-first-mail"),

@@ -12,7 +12,7 @@ const DOCUMENT: &str = "docs/security.md";
 async fn support_sees_statuses_logs_figures_and_no_secret() {
     let scene = Scene::set().await;
     scene.make_role("support").await;
-    let mut person = Person::new(&scene, &scene.owner()).await;
+    let mut person = Person::new(scene.environment(&scene.owner())).await;
     person.set("SUPPORT_ROLE", "support").await;
     person.types_all(DOCUMENT, async |_, _| {}).await;
 

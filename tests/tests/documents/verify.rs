@@ -101,7 +101,7 @@ async fn belongings(scene: &Scene) -> Vec<Value> {
 async fn it_finds_the_stack_in_order_and_leaves_nothing() {
     let scene = Scene::set().await;
     let printer = scene.issue().await;
-    let mut person = Person::new(&scene, &scene.owner()).await;
+    let mut person = Person::new(scene.environment(&scene.owner())).await;
     std::fs::write(person.home().join("app-token"), printer.token.expose()).unwrap();
     let built = workspace::built();
     std::os::unix::fs::symlink(built.parent().unwrap(), person.home().join(".aws-sam")).unwrap();

@@ -7,10 +7,9 @@
 
 use std::cell::{Cell, RefCell};
 
-use futures::StreamExt as _;
 use printbell_harness::fixtures::{KEY, SECOND_KEY, THIRD_KEY};
 use printbell_harness::http_event::{self, CALLBACK_PATH, Door};
-use printbell_harness::leaks::{Finder, Search};
+use printbell_harness::leaks::{FINEST, Finder, Level, Search, at_every_level, whatever_is_broken};
 use printbell_harness::queue_event;
 use printbell_harness::runtime_api::{Completion, Function};
 use printbell_harness::stub_aws::{Behaviour, QueueMessage, Service, StubAws};
@@ -24,27 +23,8 @@ const PUSH_TOKEN: &str = "ExponentPushToken[xB+9/fQ==-device-of-somebody]";
 const AWS_SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYz0123456789";
 const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUC+session/of+the+role==";
 
-/// What Lambda's logging controls, or a person, may set. An empty level is one that isn't set.
-const LEVELS: [(&str, &str); 16] = [
-    ("TRACE", ""),
-    ("DEBUG", ""),
-    ("INFO", ""),
-    ("WARN", ""),
-    ("ERROR", ""),
-    ("FATAL", ""),
-    ("trace", ""),
-    ("nonsense", ""),
-    ("", "trace"),
-    ("", "debug"),
-    ("", "TRACE"),
-    ("", ""),
-    ("", "lambda_runtime=trace,hyper=trace"),
-    ("", "printbell=trace,aws_smithy_runtime=trace,info"),
-    ("", "nonsense=,=[{"),
-    ("TRACE", "trace,lambda_runtime=trace"),
-];
-
-const FORMATS: [&str; 2] = ["JSON", "Text"];
+/// Who is looked at.
+const FUNCTIONS: &str = "webhook and redrive";
 
 /// How AWS is broken.
 const BROKEN: [Behaviour; 6] = [
@@ -104,21 +84,15 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    async fn new(
-        search: &'a RefCell<Search>,
-        level: (&str, &str),
-        format: &str,
-        broken: &[(Service, Behaviour)],
-    ) -> Self {
+    async fn new(search: &'a RefCell<Search>, level: Level, format: &str, broken: &[(Service, Behaviour)]) -> Self {
         let aws = aws().await;
         aws.secrets(|secrets| rotate(secrets, &SECOND_KEY));
         for (service, behaviour) in broken {
             aws.set(*service, *behaviour);
         }
         let start = async |function: &str| {
-            let launch = launch(function, &aws)
-                .env("AWS_LAMBDA_LOG_LEVEL", level.0)
-                .env("RUST_LOG", level.1)
+            let launch = { level.into_iter() }
+                .fold(launch(function, &aws), |launch, (name, value)| launch.env(name, value))
                 .env("AWS_LAMBDA_LOG_FORMAT", format)
                 .env("AWS_SECRET_ACCESS_KEY", AWS_SECRET_KEY)
                 .env("AWS_SESSION_TOKEN", SESSION_TOKEN)
@@ -283,19 +257,10 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn report(search: RefCell<Search>, counts: &str) {
-    let summary = search.into_inner().finish().unwrap_or_else(|leaks| panic!("{leaks}"));
-    println!("{counts}; {summary}");
-}
-
 #[tokio::test]
 async fn no_secret_is_anywhere_at_any_level() {
-    let search = search();
-    let settings = LEVELS
-        .into_iter()
-        .flat_map(|level| FORMATS.map(|format| (level, format)));
-    let scenes = settings.map(async |(level, format)| {
-        let scene = Scene::new(&search, level, format, &[]).await;
+    at_every_level(FUNCTIONS, search(), async |search, level, format| {
+        let scene = Scene::new(search, level, format, &[]).await;
         scene.callbacks().await;
         scene.redrive().await;
         // One that came while SNS failed, and others while nobody could tell.
@@ -307,50 +272,39 @@ async fn no_secret_is_anywhere_at_any_level() {
         scene.redrive().await;
         scene.odd_events().await;
         scene.finish()
-    });
-    let calls: Vec<usize> = futures::stream::iter(scenes).buffered(6).collect().await;
-    let (levels, formats, calls) = (LEVELS.len(), FORMATS.len(), calls.iter().sum::<usize>());
-    report(
-        search,
-        &format!("webhook and redrive: {levels} levels × {formats} formats, {calls} calls"),
-    );
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn no_secret_is_anywhere_whatever_is_broken() {
-    let search = search();
     let services = [Service::Sns, Service::Sqs, Service::SecretsManager];
-    let settings = services
-        .into_iter()
-        .flat_map(|service| BROKEN.map(|broken| (service, broken)));
-    let settings = settings.flat_map(|(service, broken)| FORMATS.map(|format| (service, broken, format)));
-    let scenes = settings.map(async |(service, broken, format)| {
-        let scene = Scene::new(&search, LEVELS[0], format, &[(service, broken)]).await;
-        let queries = queries();
-        for query in &queries {
-            scene.callback(query, &body()).await;
-        }
-        let before = scene.waiting.borrow().clone();
-        scene.redrive().await;
-        // Nobody takes what is to be set aside: eight seconds, and an error.
-        scene.callback(&queries[0], SECRET_KEY).await;
-        scene.aws.set(service, Behaviour::Ok);
-        scene.aws.secrets(|secrets| secrets.retire(&KEY));
-        scene.waiting.replace(before);
-        scene.redrive().await;
-        // And neither way is open.
-        scene.aws.set(Service::Sns, broken);
-        scene.aws.set(Service::Sqs, broken);
-        scene.callback(&SECOND_KEY.query(), &body()).await;
-        scene.finish()
-    });
-    let calls: Vec<usize> = futures::stream::iter(scenes).buffered(36).collect().await;
-    let calls = calls.iter().sum::<usize>();
-    let counts = format!(
-        "webhook and redrive: {} services broken in {} ways × {} formats at TRACE, {calls} calls",
-        services.len(),
-        BROKEN.len(),
-        FORMATS.len()
-    );
-    report(search, &counts);
+    whatever_is_broken(
+        FUNCTIONS,
+        search(),
+        &services,
+        &BROKEN,
+        36,
+        async |search, service, broken, format| {
+            let scene = Scene::new(search, FINEST, format, &[(service, broken)]).await;
+            let queries = queries();
+            for query in &queries {
+                scene.callback(query, &body()).await;
+            }
+            let before = scene.waiting.borrow().clone();
+            scene.redrive().await;
+            // Nobody takes what is to be set aside: eight seconds, and an error.
+            scene.callback(&queries[0], SECRET_KEY).await;
+            scene.aws.set(service, Behaviour::Ok);
+            scene.aws.secrets(|secrets| secrets.retire(&KEY));
+            scene.waiting.replace(before);
+            scene.redrive().await;
+            // And neither way is open.
+            scene.aws.set(Service::Sns, broken);
+            scene.aws.set(Service::Sqs, broken);
+            scene.callback(&SECOND_KEY.query(), &body()).await;
+            scene.finish()
+        },
+    )
+    .await;
 }

@@ -4,11 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use printbell_harness::fixtures::{KEY, PUBLIC_URL, REGISTRATIONS, SECOND_KEY, STATE};
 use printbell_harness::http_event;
-use printbell_harness::leaks::{Finder, SPELLINGS, Search, spelled};
+use printbell_harness::leaks::{
+    FINEST, Finder, Level, SPELLINGS, Search, at_every_level, report, spelled, whatever_is_broken,
+};
 use printbell_harness::runtime_api::{Call, Completion, Function};
 use printbell_harness::stub_aws::{Behaviour, Service, plain};
 use printbell_harness::stub_octoeverywhere::{AppAnswer, AppBehaviour};
@@ -31,38 +32,8 @@ fn long() -> String {
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYz0123456789";
 const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUC+session/of+the+role==";
 
-/// What Lambda's logging controls, or a person, may set. An empty level is one that isn't set.
-const LEVELS: [[(&str, &str); 2]; 16] = [
-    lambda("TRACE"),
-    lambda("DEBUG"),
-    lambda("INFO"),
-    lambda("WARN"),
-    lambda("ERROR"),
-    lambda("FATAL"),
-    lambda("trace"),
-    lambda("nonsense"),
-    rust("trace"),
-    rust("debug"),
-    rust("TRACE"),
-    rust(""),
-    rust("lambda_runtime=trace,hyper=trace"),
-    rust("printbell=trace,aws_smithy_runtime=trace,info"),
-    rust("nonsense=,=[{"),
-    [
-        ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
-        ("RUST_LOG", "trace,lambda_runtime=trace"),
-    ],
-];
-
-const FORMATS: [&str; 2] = ["JSON", "Text"];
-
-const fn lambda(level: &'static str) -> [(&'static str, &'static str); 2] {
-    [("AWS_LAMBDA_LOG_LEVEL", level), ("RUST_LOG", "")]
-}
-
-const fn rust(directives: &'static str) -> [(&'static str, &'static str); 2] {
-    [("AWS_LAMBDA_LOG_LEVEL", ""), ("RUST_LOG", directives)]
-}
+/// Who is looked at.
+const FUNCTIONS: &str = "register and renew";
 
 /// How OctoEverywhere answers.
 const ANSWERS: [AppBehaviour; 18] = [
@@ -215,7 +186,7 @@ fn is_for_programs(spelling: &str) -> bool {
 }
 
 impl<'a> Scene<'a> {
-    async fn new(search: &'a RefCell<Search>, level: [(&str, &str); 2], format: &str) -> Self {
+    async fn new(search: &'a RefCell<Search>, level: Level, format: &str) -> Self {
         let settings = level.into_iter().chain([
             ("AWS_LAMBDA_LOG_FORMAT", format),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
@@ -556,83 +527,63 @@ fn without_tokens(row: Value) -> Value {
     }
 }
 
-fn report(search: RefCell<Search>, counts: &str) {
-    let summary = search.into_inner().finish().unwrap_or_else(|leaks| panic!("{leaks}"));
-    println!("{counts}; {summary}");
-}
-
 #[tokio::test]
 async fn no_secret_is_anywhere_at_any_level() {
-    let search = search();
-    let settings = LEVELS
-        .into_iter()
-        .flat_map(|level| FORMATS.map(|format| (level, format)));
-    let scenes = settings.map(async |(level, format)| {
-        let scene = Scene::new(&search, level, format).await;
-        let is_finest = level == LEVELS[0];
+    at_every_level(FUNCTIONS, search(), async |search, level, format| {
+        let scene = Scene::new(search, level, format).await;
+        let is_finest = level == FINEST;
         let answers = if is_finest { &ANSWERS[..] } else { &SOME };
         for behaviour in answers {
             scene.call_for(*behaviour).await;
         }
         scene.err().await;
         scene.finish()
-    });
-    let calls: Vec<usize> = futures::stream::iter(scenes).buffered(6).collect().await;
-    let (levels, formats, calls) = (LEVELS.len(), FORMATS.len(), calls.iter().sum::<usize>());
-    report(
-        search,
-        &format!("register and renew: {levels} levels × {formats} formats, {calls} calls"),
-    );
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn no_secret_is_anywhere_whatever_is_broken() {
-    let search = search();
     let services = [Service::Sns, Service::SecretsManager, Service::DynamoDb];
-    let settings = services
-        .into_iter()
-        .flat_map(|service| BROKEN.map(|broken| (service, broken)));
-    let settings = settings.flat_map(|(service, broken)| FORMATS.map(|format| (service, broken, format)));
-    let scenes = settings.map(async |(service, broken, format)| {
-        let scene = Scene::new(&search, lambda("TRACE"), format).await;
-        scene.set_the_stage();
-        scene.world.make_due("p1", scene.world.now() - 1);
-        scene.quote(Knows::ButNew);
-        // Refused for long, so that there is something to be told.
-        scene
-            .world
-            .write_row("p1", json!({"refusals": {"count": 9, "first": 1}}));
-        scene.world.everyone_gets(606);
-        scene.world.aws.set(service, broken);
-        scene.renew("{}").await;
-        let body = json!({"appToken": NEW}).to_string();
-        for request in ["GET", "PUT", "DELETE"] {
+    whatever_is_broken(
+        FUNCTIONS,
+        search(),
+        &services,
+        &BROKEN,
+        16,
+        async |search, service, broken, format| {
+            let scene = Scene::new(search, FINEST, format).await;
             scene.set_the_stage();
-            scene.quote(if request == "PUT" { Knows::All } else { Knows::ButNew });
+            scene.world.make_due("p1", scene.world.now() - 1);
+            scene.quote(Knows::ButNew);
+            // Refused for long, so that there is something to be told.
             scene
-                .register(&format!("{request} /registrations/t/p1"), "", Some(&body))
-                .await;
-        }
-        scene.set_the_stage();
-        scene.quote(Knows::ButNew);
-        scene.register("POST /registrations/t/p1/renew", "", None).await;
-        scene.finish()
-    });
-    let calls: Vec<usize> = futures::stream::iter(scenes).buffered(16).collect().await;
-    let calls = calls.iter().sum::<usize>();
-    let counts = format!(
-        "register and renew: {} services broken in {} ways × {} formats at TRACE, {calls} calls",
-        services.len(),
-        BROKEN.len(),
-        FORMATS.len()
-    );
-    report(search, &counts);
+                .world
+                .write_row("p1", json!({"refusals": {"count": 9, "first": 1}}));
+            scene.world.everyone_gets(606);
+            scene.world.aws.set(service, broken);
+            scene.renew("{}").await;
+            let body = json!({"appToken": NEW}).to_string();
+            for request in ["GET", "PUT", "DELETE"] {
+                scene.set_the_stage();
+                scene.quote(if request == "PUT" { Knows::All } else { Knows::ButNew });
+                scene
+                    .register(&format!("{request} /registrations/t/p1"), "", Some(&body))
+                    .await;
+            }
+            scene.set_the_stage();
+            scene.quote(Knows::ButNew);
+            scene.register("POST /registrations/t/p1/renew", "", None).await;
+            scene.finish()
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn no_spelling_of_a_secret_comes_through() {
     let search = search();
-    let scene = Scene::new(&search, lambda("TRACE"), "JSON").await;
+    let scene = Scene::new(&search, FINEST, "JSON").await;
     let long = long();
     let mut spellings = 0;
     let mut answers = vec![String::new()];

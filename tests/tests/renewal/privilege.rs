@@ -53,8 +53,8 @@ const BY_TEXT_ALONE: &[(&str, &str, &str)] = &[
 #[tokio::test]
 async fn a_role_may_do_what_its_function_needs_and_nothing_else() {
     on_the_stack(async |world: World| {
-        let operator = Operator::new(&world, NAME);
-        let stage = Rc::new(Stage::set(&operator).await);
+        let mut operator = Operator::new(&world, NAME).await;
+        let stage = Rc::new(Stage::set(&mut operator).await);
         let looked_at = Rc::clone(&stage);
         let outcome = spawn_local(async move {
             others_are_denied(&looked_at).await;

@@ -1,25 +1,20 @@
 //! `docs/operations.md`, as it stands: its commands are typed into a shell, against the emulator, beside the stack of the other tests.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
-
 use futures::StreamExt as _;
 use futures::stream;
 use http::Method;
 use jiff::SignedDuration;
-use printbell_harness::stack::{Outputs, Stack};
+use printbell_harness::surroundings::Surroundings;
 use printbell_harness::workspace;
 use printbell_simulator::{EventType, Standing};
+use printbell_tests::person::Person;
+use printbell_tests::text::{Block, Mark, Section, sections};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::process::Command;
 
 use crate::subscription::Subscription;
 use crate::world::{MINUTE, Printer, World, on_the_stack};
 
-/// Why a block isn't typed, in the text's source, above it.
-const NOT_ON_THE_EMULATOR: &str = "<!-- only on AWS: ";
+const OPERATIONS: &str = "docs/operations.md";
 
 /// How many blocks each section has, and how many of them are only for AWS. All others are typed by these tests.
 const BLOCKS: [(&str, usize, usize); 8] = [
@@ -33,187 +28,88 @@ const BLOCKS: [(&str, usize, usize); 8] = [
     ("What a deleted stack leaves", 1, 0),
 ];
 
-/// What a person sets, and what the commands set for those that follow.
-const VARIABLES: &str = "STACK PARAMETERS AWS_REGION TABLE KEY SECRET OLD SCHEDULE";
-
-/// The heading of each section, its blocks, and how many of these aren't for the emulator.
-fn sections() -> Vec<(String, Vec<String>, usize)> {
-    let text = fs::read_to_string(workspace::root().join("docs/operations.md")).unwrap();
-    let section = |(number, text): (usize, &str)| {
-        let (heading, text) = match number {
-            0 => ("", text),
-            _ => text.split_once('\n').unwrap(),
-        };
-        let blocks = text.split("```sh\n").skip(1);
-        let blocks = blocks.map(|block| block.split_once("```").unwrap().0.to_owned());
-        (
-            heading.to_owned(),
-            blocks.collect(),
-            text.matches(NOT_ON_THE_EMULATOR).count(),
-        )
-    };
-    text.split("\n## ").enumerate().map(section).collect()
-}
-
 #[test]
 fn every_block_is_typed_by_these_tests_or_says_why_not() {
-    let sections = sections();
-    let counts: Vec<_> = sections
-        .iter()
-        .map(|(heading, blocks, elsewhere)| (heading.as_str(), blocks.len(), *elsewhere))
+    let sections = sections(OPERATIONS);
+    let counts: Vec<_> = { sections.iter() }
+        .map(|Section { heading, blocks }| {
+            let elsewhere = blocks.iter().filter(|block| block.mark != Mark::Run).count();
+            (heading.as_str(), blocks.len(), elsewhere)
+        })
         .collect();
     assert_eq!(counts, BLOCKS);
 }
 
-/// Somebody with a shell.
+/// Somebody who runs stacks, and does it by the document.
 pub struct Operator {
     pub world: World,
-    folder: TempDir,
-    functions: String,
+    person: Person,
+    surroundings: Surroundings,
 }
 
 impl Operator {
     /// Who has a stack of this name, or will have.
-    pub fn new(world: &World, stack: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let (_, blocks, _) = sections().remove(0);
+    pub async fn new(world: &World, stack: &str) -> Self {
+        let surroundings = Surroundings::of(&world.stack).await.unwrap();
+        let environment = surroundings.environment(&world.stack.owner);
+        let person = Person::new(environment).await;
+        let mut operator = Self {
+            world: world.clone(),
+            person,
+            surroundings,
+        };
         let architecture = match std::env::consts::ARCH {
             "aarch64" => "arm64",
             architecture => architecture,
         };
-        let variables = format!(
-            "STACK={stack}\nPARAMETERS='OctoEverywhereUrl={} Architecture={architecture} MaxCallsPerSecond=200'\n\
-             export AWS_REGION={}\n",
-            world.stack.simulator, world.stack.region
-        );
-        fs::write(folder.path().join("variables"), variables).unwrap();
-        // The API has the host name that it would have on AWS, at the emulator's address.
-        let emulator = world.stack.endpoint.trim_start_matches("http://");
-        let curl = format!(
-            "#!/bin/bash\nPATH=\"${{PATH#*:}}\" exec curl --connect-to \"::{emulator}\" \"${{@/#https:/http:}}\"\n"
-        );
-        let curl_path = folder.path().join("curl");
-        fs::write(&curl_path, curl).unwrap();
-        fs::set_permissions(&curl_path, Permissions::from_mode(0o755)).unwrap();
-        Self {
-            world: world.clone(),
-            folder,
-            functions: blocks[1].clone(),
-        }
+        // In place of the first block, which says whose stack it is.
+        let simulator = &world.stack.simulator;
+        operator
+            .runs(&format!(
+                "cd '{}'\nSTACK={stack}\n\
+                 PARAMETERS='OctoEverywhereUrl={simulator} Architecture={architecture} MaxCallsPerSecond=200'",
+                workspace::root().display()
+            ))
+            .await;
+        operator.types("", 1).await;
+        operator
     }
 
     /// Types a block of a section.
-    pub async fn types(&self, section: &str, block: usize) -> String {
-        let sections = sections();
-        let (_, blocks, _) = sections.iter().find(|(heading, ..)| heading == section).unwrap();
-        self.runs(&blocks[block]).await
+    pub async fn types(&mut self, section: &str, block: usize) -> String {
+        let sections = sections(OPERATIONS);
+        let section = sections.iter().find(|it| it.heading == section).unwrap();
+        self.person.types(&section.blocks[block]).await
     }
 
-    /// Types these commands, and goes on with the variables that they set.
-    pub async fn runs(&self, commands: &str) -> String {
-        let variables = self.folder.path().join("variables");
-        let variables = variables.display();
-        let script = format!(
-            "set -euo pipefail\nsource '{variables}'\n{}\n{commands}\n\
-             set +e\n{{ declare -p {VARIABLES} 2>/dev/null; }} >'{variables}.new'\nmv '{variables}.new' '{variables}'\n",
-            self.functions
-        );
-        let stack = &self.world.stack;
-        let path = format!(
-            "{}:{}:{}",
-            self.folder.path().display(),
-            stack.tools.display(),
-            std::env::var("PATH").unwrap()
-        );
-        let typed = Command::new("bash")
-            .args(["-c", &script])
-            .current_dir(workspace::root())
-            .env_clear()
-            .envs([
-                ("PATH", path.as_str()),
-                ("HOME", self.folder.path().to_str().unwrap()),
-                ("LANG", "C.UTF-8"),
-            ])
-            .envs([
-                ("AWS_ENDPOINT_URL", stack.endpoint.as_str()),
-                ("AWS_DEFAULT_REGION", &stack.region),
-            ])
-            .envs([
-                ("AWS_ACCESS_KEY_ID", stack.owner.access_key_id.as_str()),
-                ("AWS_SECRET_ACCESS_KEY", &stack.owner.secret_access_key),
-                ("SAM_CLI_TELEMETRY", "0"),
-            ])
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .unwrap();
-        let output = String::from_utf8_lossy(&typed.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&typed.stderr);
-        assert!(typed.status.success(), "{commands}\n{output}\n{errors}");
-        output
+    /// Types these commands.
+    pub async fn runs(&mut self, commands: &str) -> String {
+        self.person.types(&Block::of_a_test(commands)).await
     }
 
-    pub async fn variable(&self, name: &str) -> String {
-        self.runs(&format!("printf '%s' \"${name}\"")).await
+    pub async fn variable(&mut self, name: &str) -> String {
+        self.runs(&format!("echo \"${name}\"")).await.trim().to_owned()
     }
 
     /// A run of renew by its command, and what it answers.
-    async fn renews(&self) -> Value {
+    async fn renews(&mut self) -> Value {
         let output = self.types("Restore what a deleted stack left", 2).await;
         let mut values = serde_json::Deserializer::from_str(&output).into_iter();
         values.next().unwrap_or_else(|| panic!("{output}")).unwrap()
     }
 
     /// The stack that `STACK` names, in the hands of this test.
-    pub async fn world(&self) -> World {
-        let outputs = self
-            .runs(
-                "aws cloudformation describe-stacks --stack-name \"$STACK\" --query 'Stacks[0].Outputs' --output json",
-            )
-            .await;
-        let outputs: Value = serde_json::from_str(&outputs).unwrap();
-        let named = |output: &Value| {
-            (
-                output["OutputKey"].as_str().unwrap().to_owned(),
-                output["OutputValue"].clone(),
-            )
-        };
-        let outputs: Value = outputs
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(named)
-            .collect::<serde_json::Map<_, _>>()
-            .into();
-        let outputs: Outputs = serde_json::from_value(outputs).unwrap();
-        let functions = [
-            ("webhook", &outputs.webhook_function_name),
-            ("renew", &outputs.renew_function_name),
-            ("register", &outputs.register_function_name),
-            ("redrive", &outputs.redrive_function_name),
-        ];
-        let functions = functions
-            .map(|(name, function)| (name.to_owned(), function.clone()))
-            .into();
-        let earlier = &self.world.stack;
-        let stack = Stack {
-            outputs,
-            functions,
-            backend: earlier.owner.clone(),
-            ..earlier.clone()
-        };
-        let world = World {
-            api: stack.api(),
-            stack,
-            ..self.world.clone()
-        };
+    pub async fn world(&mut self) -> World {
+        let name = self.variable("STACK").await;
+        let world = self.world.with_stack(&name).await;
+        self.surroundings.lead_to(&world.stack).await.unwrap();
         // A deployment puts its clocks right.
         world.advance(SignedDuration::ZERO).await;
         world
     }
 
     /// Has the restore come to its end, and the sweep after it, with the clocks moved on to the second look.
-    async fn restores(&self, world: &World) {
+    async fn restores(&mut self, world: &World) {
         world.advance(MINUTE * 21).await;
         for _ in 0..10 {
             let report = self.renews().await;
@@ -277,7 +173,7 @@ impl World {
 #[tokio::test]
 async fn a_stack_that_was_deleted_comes_back_with_every_webhook() {
     on_the_stack(async |world: World| {
-        let operator = Operator::new(&world, "printbell-back");
+        let mut operator = Operator::new(&world, "printbell-back").await;
         operator.runs("deploy").await;
         // Two stacks in one account and region.
         let beside = world.registered("beside").await;
@@ -353,7 +249,7 @@ async fn a_stack_that_was_deleted_comes_back_with_every_webhook() {
 #[tokio::test]
 async fn registrations_come_back_from_a_point_in_time_and_a_delete_stays() {
     on_the_stack(async |world: World| {
-        let operator = Operator::new(&world, "printbell-point");
+        let mut operator = Operator::new(&world, "printbell-point").await;
         operator.runs("deploy").await;
         let stack = operator.world().await;
         let printers = stack.register(20).await;
@@ -392,7 +288,7 @@ async fn registrations_come_back_from_a_point_in_time_and_a_delete_stays() {
 #[tokio::test]
 async fn a_stack_moves_to_another_name_once_the_old_one_rests() {
     on_the_stack(async |world: World| {
-        let operator = Operator::new(&world, "printbell-moves");
+        let mut operator = Operator::new(&world, "printbell-moves").await;
         operator.runs("deploy").await;
         let old = operator.world().await;
         let printers = old.register(20).await;

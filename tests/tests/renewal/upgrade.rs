@@ -8,12 +8,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::Method;
-use printbell_harness::aws::xml_texts;
-use printbell_harness::fixtures::SigningKey;
-use printbell_harness::stack::{ALIAS, Outputs, Stack};
+use printbell_harness::deployment;
+use printbell_harness::stack::{ALIAS, Stack};
 use printbell_harness::template::Template;
 use printbell_harness::workspace;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::task::spawn_local;
@@ -77,37 +76,13 @@ impl Build {
         let simulator = format!("OctoEverywhereUrl={}", stack.simulator);
         let mut deploy = Command::new(workspace::root().join(".local/tools/bin/sam"));
         deploy
-            .args([
-                "deploy",
-                "--config-env",
-                "local",
-                "--stack-name",
-                NAME,
-                "--template-file",
-            ])
+            .args(["deploy", "--config-env", "local", "--template-file"])
             .arg(self.template())
-            .args([
-                "--region",
-                &stack.region,
-                "--resolve-s3",
-                "--capabilities",
-                "CAPABILITY_IAM",
-            ])
-            .args([
-                "--no-confirm-changeset",
-                "--no-fail-on-empty-changeset",
-                "--no-progressbar",
-            ])
-            .args([
-                "--parameter-overrides",
-                &simulator,
-                "CallbackDoor=HttpApiAndFunctionUrl",
-            ])
+            .args(deployment::arguments(NAME, &stack.region))
+            .args([&simulator, "CallbackDoor=HttpApiAndFunctionUrl"])
             .args(parameters)
             .env("SAM_CLI_TELEMETRY", "0")
-            .env("AWS_ENDPOINT_URL", &stack.endpoint)
-            .env("AWS_ACCESS_KEY_ID", &stack.owner.access_key_id)
-            .env("AWS_SECRET_ACCESS_KEY", &stack.owner.secret_access_key)
+            .envs(deployment::environment(&stack.endpoint, &stack.owner))
             .current_dir(self.folder.path());
         let output = deploy.output().await.unwrap();
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
@@ -124,40 +99,6 @@ fn copy(from: &Path, to: &Path, file: &str) {
 }
 
 impl World {
-    /// The same emulator and simulator, with the other stack.
-    async fn upgraded(&self) -> Self {
-        let which = [("StackName", NAME)];
-        let xml = self
-            .aws
-            .query("cloudformation", "2010-05-15", "DescribeStacks", &which)
-            .await
-            .unwrap();
-        let values = xml_texts(&xml, "OutputValue").into_iter().map(Value::from);
-        let outputs: Map<_, _> = xml_texts(&xml, "OutputKey").into_iter().zip(values).collect();
-        let outputs: Outputs = serde_json::from_value(outputs.into()).unwrap();
-        let receiver = ("webhook".to_owned(), outputs.webhook_function_name.clone());
-        let stack = Stack {
-            outputs,
-            functions: [receiver].into(),
-            ..self.stack.clone()
-        };
-        Self {
-            api: stack.api(),
-            stack,
-            ..self.clone()
-        }
-    }
-
-    async fn signing_key(&self) -> SigningKey {
-        let secret = json!({"SecretId": self.stack.outputs.callback_secret_arn});
-        let secret = self.aws.secrets("GetSecretValue", &secret).await.unwrap();
-        let text = |name: &str| -> &'static str { secret[name].as_str().unwrap().to_owned().leak() };
-        SigningKey {
-            version_id: text("VersionId"),
-            secret: text("SecretString"),
-        }
-    }
-
     /// The version that the alias leads to, and its variables.
     async fn live(&self) -> (u64, Value) {
         let function = self.stack.function("webhook").unwrap();
@@ -204,7 +145,7 @@ async fn no_callback_is_lost_while_versions_change() {
     on_the_stack(async |world: World| {
         let first = Build::as_it_is();
         first.deploy(&world.stack, &[]).await.unwrap();
-        let world = world.upgraded().await;
+        let world = world.with_stack(NAME).await;
         let subscription = Subscription::new(&world).await;
         let (key, url) = (world.signing_key().await, world.stack.function_url().await.unwrap());
         let doors = [world.stack.api(), world.stack.at(&url)];
@@ -261,12 +202,7 @@ async fn no_callback_is_lost_while_versions_change() {
         let heard: BTreeSet<_> = subscription.receive(sent.len()).await.into_iter().collect();
         assert_eq!(heard, sent);
         println!("{} callbacks through {} versions", answers.len(), versions.len());
-        let delete = [("StackName", NAME)];
-        world
-            .aws
-            .query("cloudformation", "2010-05-15", "DeleteStack", &delete)
-            .await
-            .unwrap();
+        deployment::delete(&world.aws, NAME).await.unwrap();
     })
     .await;
 }

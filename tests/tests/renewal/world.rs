@@ -10,7 +10,8 @@ use std::time::Duration;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use printbell_harness::aws::Aws;
-use printbell_harness::stack::{Api, Stack};
+use printbell_harness::fixtures::SigningKey;
+use printbell_harness::stack::{Api, STACKS_VARIABLE, Stack};
 use printbell_simulator::{AppConnection, AppToken, Control, History, NewPrinter, PrinterId, Route};
 use serde_json::{Value, json};
 use tokio::task::{LocalSet, spawn_local};
@@ -52,13 +53,14 @@ impl Printer {
     }
 }
 
-/// Runs a test on the stack, and puts the clocks right and takes the faults back whatever comes of it.
+/// Runs a test on a stack that no other has meanwhile, and puts the clocks right and takes the faults back whatever comes of it.
 pub async fn on_the_stack<Running>(test: impl FnOnce(World) -> Running)
 where
     Running: Future<Output = ()> + 'static,
 {
     static TESTS: AtomicU32 = AtomicU32::new(0);
-    let stack = Stack::from_env().unwrap();
+    let lease = Stack::lease(STACKS_VARIABLE).await.unwrap();
+    let stack = lease.stack.clone();
     let number = TESTS.fetch_add(1, Ordering::Relaxed);
     let world = World {
         aws: stack.aws(),
@@ -78,6 +80,27 @@ where
 }
 
 impl World {
+    /// The same emulator and simulator, with another stack.
+    pub async fn with_stack(&self, name: &str) -> Self {
+        let stack = self.stack.another(name).await.unwrap();
+        Self {
+            api: stack.api(),
+            stack,
+            ..self.clone()
+        }
+    }
+
+    /// What the stack signs with.
+    pub async fn signing_key(&self) -> SigningKey {
+        let secret = json!({"SecretId": self.stack.outputs.callback_secret_arn});
+        let secret = self.aws.secrets("GetSecretValue", &secret).await.unwrap();
+        let text = |name: &str| -> &'static str { secret[name].as_str().unwrap().to_owned().leak() };
+        SigningKey {
+            version_id: text("VersionId"),
+            secret: text("SecretString"),
+        }
+    }
+
     async fn clear(&self) {
         self.control.clear_faults().await.unwrap();
         self.control.set_clock(Timestamp::now()).await.unwrap();

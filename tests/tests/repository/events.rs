@@ -19,15 +19,6 @@ const ERRORS: [&str; 2] = ["The nozzle is clogged.", "cancelled"];
 /// A number that has no name, and what the table has in its place.
 const NAMELESS: (i64, &str) = (1000, "N");
 
-const NEWS: [News; 6] = [
-    News::Active,
-    News::Suspended,
-    News::Lapsed,
-    News::Revoked,
-    News::Replaced,
-    News::Refused,
-];
-
 fn key() -> RegistrationKey {
     RegistrationKey {
         tenant: "abc123".parse().unwrap(),
@@ -84,7 +75,7 @@ fn expected() -> Vec<Row> {
     );
     rows.push(other.map(|cell| cell.replace(&nameless.to_string(), n)));
     rows.push(row(&callback("{}"), None));
-    rows.extend(NEWS.map(|news| {
+    rows.extend(News::ALL.map(|news| {
         let at = EpochSeconds(1_795_514_400);
         row(
             &Message::for_status_change(&Registration::empty(&key()), &StatusChange { news, at, due: at }),

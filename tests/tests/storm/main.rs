@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use jiff::SignedDuration;
-use printbell_harness::stack::{Api, Stack};
+use printbell_harness::stack::{Api, STACKS_VARIABLE, Stack};
 use printbell_shared::callback;
 use printbell_shared::callback::key::CallbackKey;
 use printbell_shared::id::RegistrationKey;
@@ -50,7 +50,8 @@ struct Delivery {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_notification_that_got_200_comes_out() {
-    let stack = Stack::from_env().unwrap();
+    let lease = Stack::lease(STACKS_VARIABLE).await.unwrap();
+    let stack = lease.stack.clone();
     let visibility = trouble::shorten_visibility(&stack).await;
     let outcome = tokio::spawn(storm(stack.clone())).await;
     trouble::allow_sns(&stack).await;

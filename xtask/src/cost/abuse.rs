@@ -5,34 +5,29 @@ use std::fmt::Write as _;
 use printbell_harness::abuse::{Abuse, Sender, cases};
 
 use super::bill::{Line, MILLION, Source, grouped, total, usd};
-use super::limits::CALLBACK_RATE_LIMIT;
-use super::sweep::{CALLS_PER_SECOND, DAY_SECONDS};
+use super::stack::STACK;
+use super::sweep::DAY_SECONDS;
 use super::{
-    ACCESS_LOG_GB, CALL_GB, HTTP_API_REQUEST, LAMBDA_GB_SECOND, LAMBDA_REQUEST, LOG_GB, MEMORY_GB, OUT_GB, PUT_SECONDS,
-    READ_UNIT, SNS_PUBLISH, SQS_REQUEST, Traffic, WRITE_UNIT,
+    ACCESS_LOG_GB, CALL_GB, HTTP_API_REQUEST, LAMBDA_GB_SECOND, LAMBDA_REQUEST, LOG_GB, OUT_GB, PUT_SECONDS, READ_UNIT,
+    SNS_PUBLISH, SQS_REQUEST, Traffic, WRITE_UNIT,
 };
 
 /// What the HTTP API counts as one request, in bytes (Amazon API Gateway pricing).
 const REQUEST_UNIT: f64 = 512e3;
 /// What SQS counts as one, in bytes (Amazon SQS pricing).
 const QUEUE_UNIT: f64 = 64.0 * 1024.0;
-/// Messages of a batch of redrive's.
-const BATCH: f64 = 10.0;
-/// How much longer a function of 256 MB takes than a whole processor, which comes with 1,769 MB (Lambda Developer Guide, "Configure Lambda
-/// function memory").
-const SHARE: f64 = 1769.0 / 256.0;
+/// The memory that a whole processor comes with, in MB (Lambda Developer Guide, "Configure Lambda function memory").
+pub(super) const PROCESSOR: f64 = 1769.0;
 const BYTES_OF_GB: f64 = 1e9;
-/// Requests a second of the registrations API's routes that don't call OctoEverywhere: the template's `DefaultRouteSettings`.
-const READ_RATE: f64 = 1_000.0;
 /// Read units a second that a table gives at most, unless its quota is raised (DynamoDB, "Service, account, and table quotas").
 const TABLE_READ_UNITS: f64 = 40_000.0;
 
 /// What it costs a day, at the throttle of the HTTP API's route; the queue has none.
 fn a_day(case: &Abuse, traffic: &Traffic) -> Option<f64> {
     let rate = match case.sender {
-        Sender::Stranger | Sender::UrlHolder => CALLBACK_RATE_LIMIT,
-        Sender::Backend if case.what.starts_with("GET") => READ_RATE,
-        Sender::Backend => CALLS_PER_SECOND,
+        Sender::Stranger | Sender::UrlHolder => STACK.callbacks,
+        Sender::Backend if case.what.starts_with("GET") => STACK.reads,
+        Sender::Backend => STACK.calls,
         Sender::Queue => return None,
     };
     let bill = total(&bill(case, traffic)) * rate * DAY_SECONDS / MILLION;
@@ -44,8 +39,9 @@ fn a_day(case: &Abuse, traffic: &Traffic) -> Option<f64> {
 fn bill(case: &Abuse, traffic: &Traffic) -> Vec<Line> {
     let Abuse { sender, most, .. } = case;
     let event = case.event as f64;
-    let milliseconds = traffic.billed_ms + most.processor * SHARE + most.app_calls * PUT_SECONDS * 1e3;
-    let gb_seconds = milliseconds / 1e3 * MEMORY_GB;
+    let milliseconds =
+        traffic.billed_ms + most.processor * PROCESSOR / STACK.memory + most.app_calls * PUT_SECONDS * 1e3;
+    let gb_seconds = milliseconds / 1e3 * STACK.memory_gb();
     let million = |units: f64| MILLION * units;
     let gb = |bytes: f64| million(bytes / BYTES_OF_GB);
     let (door, invocations) = match sender {
@@ -53,7 +49,7 @@ fn bill(case: &Abuse, traffic: &Traffic) -> Vec<Line> {
         Sender::Queue => {
             let requests = million((event / QUEUE_UNIT).ceil() + 1.0);
             let line = Line::new("receiving and deleting", requests, "requests", SQS_REQUEST, Source::Sqs);
-            (vec![line], 1.0 / BATCH)
+            (vec![line], 1.0 / STACK.batch)
         }
         Sender::Stranger | Sender::UrlHolder | Sender::Backend => {
             let requests = million((event / REQUEST_UNIT).ceil());

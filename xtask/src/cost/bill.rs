@@ -1,5 +1,6 @@
 //! A bill: lines of so many units at a price, and how they are shown.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub(super) const MILLION: f64 = 1e6;
@@ -38,7 +39,7 @@ impl Source {
 
 /// One line of a bill: so many units at this price.
 pub(super) struct Line {
-    what: &'static str,
+    what: Cow<'static, str>,
     units: f64,
     unit: &'static str,
     price: f64,
@@ -46,9 +47,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub fn new(what: &'static str, units: f64, unit: &'static str, price: f64, source: Source) -> Self {
+    pub fn new(what: impl Into<Cow<'static, str>>, units: f64, unit: &'static str, price: f64, source: Source) -> Self {
         Self {
-            what,
+            what: what.into(),
             units,
             unit,
             price,

@@ -1,22 +1,22 @@
 //! `cargo xtask limits`: from how many printers on a quota is too small, and what a flood of strangers can cost a day.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
-use printbell_shared::registration::renewal::Cycle;
+use printbell_shared::registration::renewal::{CALLS_TO_MEAN, Cycle};
 
 use super::abuse;
 use super::bill::{Line, MILLION, Source, grouped, table, total, usd};
-use super::sweep::{CALLS_PER_SECOND, CALLS_TO_MEAN, DAY_SECONDS};
-use super::{
-    ANSWER_GB, Door, LAMBDA_GB_SECOND, LAMBDA_REQUEST, MEMORY_GB, OUT_GB, RENEWAL_WRITE_UNITS, Traffic, at_the_door,
-};
+use super::stack::STACK;
+use super::sweep::DAY_SECONDS;
+use super::{ANSWER_GB, Door, LAMBDA_GB_SECOND, LAMBDA_REQUEST, OUT_GB, RENEWAL_WRITE_UNITS, Traffic, at_the_door};
 
 /// What `cargo xtask limits` can be told.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    traffic: Traffic,
+    pub(super) traffic: Traffic,
     /// The busiest second's notifications, to the mean of a day's.
     #[arg(long, default_value_t = 3.0)]
     peak: f64,
@@ -37,12 +37,7 @@ const REQUESTS_PER_EXECUTION: f64 = 10.0;
 const EXECUTIONS: [f64; 2] = [10.0, 1_000.0];
 /// How much longer a callback takes that has to wait: a second for SNS, before the fallback queue joins in, or for the keys.
 const WAIT_SECONDS: f64 = 1.0;
-/// The stack's `CallbackRateLimit` unless it is told otherwise.
-pub(super) const CALLBACK_RATE_LIMIT: f64 = 5_000.0;
-/// The stack's `RedriveConcurrency` unless it is told otherwise.
-const REDRIVE_CONCURRENCY: f64 = 5.0;
-/// Messages of a batch of redrive's, which are published at once, and how long it takes.
-const BATCH: f64 = 10.0;
+/// How long a batch of redrive's takes, whose messages are published at once.
 const BATCH_SECONDS: f64 = 0.1;
 /// Requests a second of all of an account's APIs: in most regions, and in thirteen newer ones (Amazon API Gateway quotas).
 const API_REQUESTS: [f64; 2] = [10_000.0, 2_500.0];
@@ -57,25 +52,23 @@ const PUBLISHES: [(f64, &str); 4] = [
 const SECRET_READS: f64 = 10_000.0;
 /// What a new table takes, in write units a second. It grows with what it gets, to 40,000 (DynamoDB on-demand capacity mode).
 const WRITE_UNITS: f64 = 4_000.0;
-/// How many days' renewals the calls are counted by, whatever the cycle (decision 0042).
-const CYCLE_DAYS: f64 = Cycle::DEFAULT.days() as f64;
 
 /// What a quota is enough for.
-struct Quota {
+pub(super) struct Quota {
     what: &'static str,
-    default: String,
-    printers: f64,
-    beyond: &'static str,
+    pub default: String,
+    pub printers: f64,
+    beyond: Cow<'static, str>,
 }
 
 const LOST: &str = "429: those callbacks are lost";
 const LOST_BEHIND_THE_DOOR: &str = "429 or 5xx: those callbacks are lost";
 const WAITS: &str = "nothing is lost: what is over it waits in the fallback queue until the traffic is less";
 
-fn quotas(Arguments { traffic, peak }: &Arguments) -> Vec<Quota> {
+pub(super) fn quotas(Arguments { traffic, peak }: &Arguments) -> Vec<Quota> {
     let of_a_printer = traffic.a_day() / DAY_SECONDS * peak;
     let mut quotas = Vec::new();
-    let mut add = |what, default, printers, beyond| {
+    let mut add = |what, default, printers, beyond: Cow<'static, str>| {
         quotas.push(Quota {
             what,
             default,
@@ -94,15 +87,15 @@ fn quotas(Arguments { traffic, peak }: &Arguments) -> Vec<Quota> {
         ] {
             let callbacks = executions * REQUESTS_PER_EXECUTION.min(1.0 / seconds);
             let default = format!("{} {account}", grouped(executions));
-            add(what, default, callbacks / of_a_printer, LOST_BEHIND_THE_DOOR);
+            add(what, default, callbacks / of_a_printer, LOST_BEHIND_THE_DOOR.into());
         }
     }
     let a_second = |rate| format!("{} a second", grouped(rate));
     add(
         "`CallbackRateLimit` (HTTP API)",
-        a_second(CALLBACK_RATE_LIMIT),
-        CALLBACK_RATE_LIMIT / of_a_printer,
-        LOST,
+        a_second(STACK.callbacks),
+        STACK.callbacks / of_a_printer,
+        LOST.into(),
     );
     for (rate, place) in API_REQUESTS
         .into_iter()
@@ -112,7 +105,7 @@ fn quotas(Arguments { traffic, peak }: &Arguments) -> Vec<Quota> {
             "API Gateway, throttle (HTTP API)",
             a_second(rate) + place,
             rate / of_a_printer,
-            LOST,
+            LOST.into(),
         );
     }
     for (rate, place) in PUBLISHES {
@@ -120,33 +113,34 @@ fn quotas(Arguments { traffic, peak }: &Arguments) -> Vec<Quota> {
             "SNS, messages published to standard topics",
             format!("{} in {place}", a_second(rate)),
             rate / of_a_printer,
-            WAITS,
+            WAITS.into(),
         );
     }
     add(
         "`RedriveConcurrency`",
-        grouped(REDRIVE_CONCURRENCY),
-        REDRIVE_CONCURRENCY * BATCH / BATCH_SECONDS / of_a_printer,
-        "nothing is lost: what waited through an outage of SNS comes out in more than the time that it lasted",
+        grouped(STACK.redrives),
+        STACK.redrives * STACK.batch / BATCH_SECONDS / of_a_printer,
+        "nothing is lost: what waited through an outage of SNS comes out in more than the time that it lasted".into(),
     );
     add(
         "Secrets Manager, GetSecretValue",
         a_second(SECRET_READS),
         SECRET_READS * traffic.notifications_per_start / of_a_printer,
-        "nothing is lost: callbacks wait in the fallback queue, unverified",
+        "nothing is lost: callbacks wait in the fallback queue, unverified".into(),
     );
-    let calls_of_a_registration = CALLS_TO_MEAN / (CYCLE_DAYS * DAY_SECONDS);
+    let calls_of_a_registration = Cycle::DEFAULT.calls_for(1.0);
     add(
         "`MaxCallsPerSecond`",
-        grouped(CALLS_PER_SECOND),
-        CALLS_PER_SECOND / calls_of_a_registration,
-        "renewals come late after an outage, and past 1.6 times as many registrations some lapse",
+        grouped(STACK.calls),
+        STACK.calls / calls_of_a_registration,
+        format!("renewals come late after an outage, and past {CALLS_TO_MEAN} times as many registrations some lapse")
+            .into(),
     );
     add(
         "DynamoDB, write units of a table",
         format!("{}, as long as it is new", a_second(WRITE_UNITS)),
         WRITE_UNITS / RENEWAL_WRITE_UNITS / calls_of_a_registration,
-        "renewals break off, and are done later",
+        "renewals break off, and are done later".into(),
     );
     quotas
 }
@@ -170,38 +164,40 @@ enum Length<'a> {
     Longest,
 }
 
-const FLOODS: [Flood; 5] = [
-    Flood {
-        door: Door::HttpApi,
-        what: "`HttpApi`, an account of 1,000 executions",
-        requests: Some(CALLBACK_RATE_LIMIT),
-        executions: EXECUTIONS[1],
-    },
-    Flood {
-        door: Door::HttpApi,
-        what: "`HttpApi`, a new account",
-        requests: Some(CALLBACK_RATE_LIMIT),
-        executions: EXECUTIONS[0],
-    },
-    Flood {
-        door: Door::FunctionUrl,
-        what: "`FunctionUrl`, an account of 1,000 executions",
-        requests: None,
-        executions: EXECUTIONS[1],
-    },
-    Flood {
-        door: Door::FunctionUrl,
-        what: "`FunctionUrl`, `CallbackConcurrency=100`",
-        requests: None,
-        executions: 100.0,
-    },
-    Flood {
-        door: Door::FunctionUrl,
-        what: "`FunctionUrl`, a new account",
-        requests: None,
-        executions: EXECUTIONS[0],
-    },
-];
+fn floods() -> [Flood; 5] {
+    [
+        Flood {
+            door: Door::HttpApi,
+            what: "`HttpApi`, an account of 1,000 executions",
+            requests: Some(STACK.callbacks),
+            executions: EXECUTIONS[1],
+        },
+        Flood {
+            door: Door::HttpApi,
+            what: "`HttpApi`, a new account",
+            requests: Some(STACK.callbacks),
+            executions: EXECUTIONS[0],
+        },
+        Flood {
+            door: Door::FunctionUrl,
+            what: "`FunctionUrl`, an account of 1,000 executions",
+            requests: None,
+            executions: EXECUTIONS[1],
+        },
+        Flood {
+            door: Door::FunctionUrl,
+            what: "`FunctionUrl`, `CallbackConcurrency=100`",
+            requests: None,
+            executions: 100.0,
+        },
+        Flood {
+            door: Door::FunctionUrl,
+            what: "`FunctionUrl`, a new account",
+            requests: None,
+            executions: EXECUTIONS[0],
+        },
+    ]
+}
 
 impl Flood {
     /// Invocations a second: what is over it Lambda throttles, and doesn't bill. (API Gateway bills it.)
@@ -229,8 +225,8 @@ impl Flood {
             Source::Lambda,
         ));
         bill.push(Line::new(
-            "webhook, duration at 256 MB",
-            busy_seconds.min(self.executions) * DAY_SECONDS * MEMORY_GB,
+            format!("webhook, duration at {} MB", STACK.memory),
+            busy_seconds.min(self.executions) * DAY_SECONDS * STACK.memory_gb(),
             "GB-s",
             LAMBDA_GB_SECOND,
             Source::Lambda,
@@ -280,7 +276,7 @@ fn report(arguments: &Arguments) -> String {
          |---|--:|--:|--:|--:|",
         traffic.billed_ms,
     );
-    for flood in &FLOODS {
+    for flood in &floods() {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} |",
@@ -291,7 +287,7 @@ fn report(arguments: &Arguments) -> String {
             usd(total(&flood.bill(Length::Longest))),
         );
     }
-    let [by_api, _, by_url, ..] = &FLOODS;
+    let [by_api, _, by_url, ..] = &floods();
     let _ = write!(
         text,
         "\n{}\n{}",
@@ -321,20 +317,8 @@ fn roughly(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-    use printbell_harness::template::Template;
-
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Command {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
-
-    fn defaults() -> Arguments {
-        Command::parse_from(["limits"]).arguments
-    }
+    use crate::cost::tests::defaults;
 
     #[test]
     fn the_document_has_what_the_command_says() {
@@ -344,23 +328,10 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_are_the_template_s() {
-        let template = Template::read().unwrap();
-        for (parameter, default) in [
-            ("CallbackRateLimit", CALLBACK_RATE_LIMIT),
-            ("RedriveConcurrency", REDRIVE_CONCURRENCY),
-            ("MaxCallsPerSecond", CALLS_PER_SECOND),
-        ] {
-            let value: f64 = template.default(parameter).unwrap().parse().unwrap();
-            assert_eq!(value, default, "{parameter}");
-        }
-    }
-
-    #[test]
     fn a_flood_costs_its_requests_at_the_api_and_the_executions_at_the_function_url() {
-        let traffic = defaults().traffic;
-        let [by_api, _, by_url, ..] = &FLOODS;
-        let a_day = CALLBACK_RATE_LIMIT * DAY_SECONDS;
+        let traffic = defaults::<Arguments>().traffic;
+        let [by_api, _, by_url, ..] = &floods();
+        let a_day = STACK.callbacks * DAY_SECONDS;
         let api = total(&by_api.bill(Length::Notification(&traffic)));
         // HTTP API and log, invocations, 20 ms of 256 MB; the rest is answers and Secrets Manager.
         let expected = a_day * (1.15e-6 + 0.2e-6 + 0.02 * 0.25 * 16.6667e-6);
@@ -374,9 +345,9 @@ mod tests {
     fn nothing_costs_more_than_executions_that_are_busy_all_day() {
         let traffic = Traffic {
             billed_ms: 10_000.0,
-            ..defaults().traffic
+            ..defaults::<Arguments>().traffic
         };
-        for flood in &FLOODS {
+        for flood in &floods() {
             let slow = total(&flood.bill(Length::Notification(&traffic)));
             let longest = total(&flood.bill(Length::Longest));
             assert!(slow <= longest, "{}: {slow}, {longest}", flood.what);

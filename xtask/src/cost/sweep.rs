@@ -6,24 +6,17 @@ use std::fmt::Write as _;
 use printbell_shared::registration::renewal::Cycle;
 
 use super::bill::{Line, MILLION, Source, grouped, table, total, usd};
-use super::{
-    CALL_GB, LAMBDA_GB_SECOND, MEMORY_GB, OUT_GB, READ_UNIT, RENEWAL_WRITE_UNITS, WRITE_UNIT, of_registrations,
-};
+use super::stack::STACK;
+use super::{CALL_GB, LAMBDA_GB_SECOND, OUT_GB, READ_UNIT, RENEWAL_WRITE_UNITS, WRITE_UNIT, of_registrations};
 
 /// The fleets that are shown beside each other.
 const FLEETS: [f64; 4] = [1e3, MILLION, 10e6, 100e6];
 /// Rows that are read, and written down as passed, at a time.
-const PAGE: f64 = 100.0;
+pub(super) const PAGE: f64 = 100.0;
 /// Half a read unit for each 4 KB that are read without consistency, and a row has up to 1 KB.
 const SCAN_READ_UNITS: f64 = 0.125;
 /// The row once more, for its lease, and who holds its token.
 const RENEWAL_READ_UNITS: f64 = 2.0;
-/// The stack's `MaxCallsPerSecond` unless it is told otherwise.
-pub(super) const CALLS_PER_SECOND: f64 = 20.0;
-/// What a fleet wants, to the mean of its calls at a cycle of up to 30 days (decision 0042).
-pub(super) const CALLS_TO_MEAN: f64 = 1.6;
-/// Calls begin in 885 of the 900 seconds of a run.
-const WORKING_SHARE: f64 = 885.0 / 900.0;
 pub(super) const DAY_SECONDS: f64 = 86_400.0;
 
 /// The bill of a sweep that passes `rows` and renews `renewals` of them, so many a second.
@@ -53,7 +46,7 @@ fn of_a_sweep(rows: f64, renewals: f64, renewals_per_second: f64) -> Vec<Line> {
         ),
         Line::new(
             "renewals, duration",
-            renewals / renewals_per_second * MEMORY_GB,
+            renewals / renewals_per_second * STACK.memory_gb(),
             "GB-s",
             LAMBDA_GB_SECOND,
             Source::Lambda,
@@ -78,11 +71,10 @@ struct Course {
 }
 
 impl Course {
-    fn new(rows: f64, cycle_days: u8) -> Self {
-        let mean = rows / (f64::from(cycle_days) * DAY_SECONDS);
-        let mean_of_rate = rows / (f64::from(cycle_days.min(Cycle::DEFAULT.days())) * DAY_SECONDS);
-        let calls_per_second = (mean_of_rate * CALLS_TO_MEAN).max(CALLS_PER_SECOND).ceil();
-        let sweeps = calls_per_second / 2.0 * WORKING_SHARE;
+    fn new(rows: f64, cycle: Cycle) -> Self {
+        let mean = rows / cycle.length().as_secs_f64();
+        let calls_per_second = cycle.calls_for(rows).max(STACK.calls).ceil();
+        let sweeps = calls_per_second / 2.0 * STACK.working;
         let regular = mean.min(sweeps);
         // Of the rows that it passes, `regular × t ÷ rows` were renewed at their slots since it began: the integral of
         // `sweeps ÷ (rows − regular × t)` is 1 when it is through. The simulation says nearly the same.
@@ -96,9 +88,9 @@ impl Course {
 }
 
 /// The bill of a million renewals in a sweep, and what it is for small and for large fleets beside the regular work.
-pub(super) fn report(cycle_days: u8) -> String {
-    let whole = of_a_sweep(MILLION, MILLION, CALLS_PER_SECOND / 2.0);
-    let idle = of_a_sweep(MILLION, 0.0, CALLS_PER_SECOND / 2.0);
+pub(super) fn report(cycle: Cycle) -> String {
+    let whole = of_a_sweep(MILLION, MILLION, STACK.calls / 2.0);
+    let idle = of_a_sweep(MILLION, 0.0, STACK.calls / 2.0);
     let mut text = format!(
         "{}\nA million rows that need nothing cost {}.\n\n\
          | registrations | `MaxCallsPerSecond` | regular work, a month | a sweep, at most | it takes | it renews |\n\
@@ -107,8 +99,8 @@ pub(super) fn report(cycle_days: u8) -> String {
         usd(total(&idle)),
     );
     for rows in FLEETS {
-        let course = Course::new(rows, cycle_days);
-        let regular = total(&of_registrations(rows, 1.0 / 12.0, cycle_days));
+        let course = Course::new(rows, cycle);
+        let regular = total(&of_registrations(rows, 1.0 / 12.0, cycle.days()));
         let sweep = total(&of_a_sweep(rows, rows, course.calls_per_second / 2.0));
         // Writing to a String can't fail.
         let _ = writeln!(
@@ -142,12 +134,13 @@ mod tests {
     fn a_sweep_takes_as_long_as_the_simulation_says() {
         // The sweeps in quiet times of decision 0042. While the regular work falls behind (at 30 days) it takes a little less.
         for (cycle_days, simulated) in [(30, 23.0), (60, 28.1), (120, 32.6)] {
-            let days = Course::new(100e6, cycle_days).seconds / DAY_SECONDS;
+            let cycle = Cycle::from_days(cycle_days).unwrap();
+            let days = Course::new(100e6, cycle).seconds / DAY_SECONDS;
             assert!((days / simulated - 1.0).abs() < 0.05, "every {cycle_days} days: {days}");
         }
         // Rows ÷ half of the calls, where next to nothing is renewed meanwhile.
-        let seconds = Course::new(1_000.0, 30).seconds;
-        assert!((seconds - 1_000.0 / (10.0 * WORKING_SHARE)).abs() < 0.1, "{seconds}");
+        let seconds = Course::new(1_000.0, Cycle::DEFAULT).seconds;
+        assert!((seconds - 1_000.0 / (10.0 * STACK.working)).abs() < 0.1, "{seconds}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a run of `cargo xtask verify-aws` costs, by the calls that it made.
 
 use super::bill::MILLION;
-use super::{ACCESS_LOG_GB, HTTP_API_REQUEST, LAMBDA_GB_SECOND, LAMBDA_REQUEST, LOG_GB, MEMORY_GB};
+use super::stack::STACK;
+use super::{ACCESS_LOG_GB, HTTP_API_REQUEST, LAMBDA_GB_SECOND, LAMBDA_REQUEST, LOG_GB};
 use super::{READ_UNIT, SNS_PUBLISH, SQS_REQUEST, WRITE_UNIT};
 
 /// How many calls were made of each kind that is paid.
@@ -34,7 +35,7 @@ impl Calls {
     fn usd(self) -> f64 {
         let door = HTTP_API_REQUEST + ACCESS_LOG_GB * LOG_GB + LAMBDA_REQUEST + SNS_PUBLISH + SQS_REQUEST;
         // A second for whatever is invoked; ten units of each table for a row that is registered, tried and deleted.
-        let second = MEMORY_GB * LAMBDA_GB_SECOND;
+        let second = STACK.memory_gb() * LAMBDA_GB_SECOND;
         let row = 10.0 * (WRITE_UNIT + READ_UNIT);
         f64::from(self.door) * (door + second + row)
             + f64::from(self.invocations) * (LAMBDA_REQUEST + second + row)

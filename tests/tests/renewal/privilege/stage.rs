@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use printbell_harness::aws::{Aws, xml_texts};
+use printbell_harness::deployment::physical_id;
 use printbell_harness::fixtures::SigningKey;
 use printbell_harness::stack::Stack;
 use printbell_simulator::{Fault, Route};
@@ -74,9 +75,8 @@ pub enum Place {
 
 impl Stage {
     /// Deploys it, and brings it to where nothing is to be done.
-    pub async fn set(operator: &Operator) -> Self {
-        let owner = &operator.world;
-        let (old_key_arn, old_secret, old_key) = leave_something(owner).await;
+    pub async fn set(operator: &mut Operator) -> Self {
+        let (old_key_arn, old_secret, old_key) = leave_something(&operator.world).await;
         operator
             .runs(&format!(
                 "deploy RestoreFromTable={OLD_TABLE} RestoreKeyArn={old_key_arn} RestoreSecretArn={old_secret}"
@@ -87,7 +87,7 @@ impl Stage {
         let mut stage = Self {
             roles: roles(&world).await,
             names: names(&world, &old_key_arn, &old_secret).await,
-            key: signing_key(&world).await,
+            key: world.signing_key().await,
             kept: world.issue("kept").await,
             heard: hears(&world).await,
             quiet: Snapshot::take(&world).await,
@@ -509,24 +509,8 @@ async fn label(world: &World, secret: &str, version: &str, is_labelled: bool) {
     world.aws.secrets("UpdateSecretVersionStage", &stage).await.unwrap();
 }
 
-async fn signing_key(world: &World) -> SigningKey {
-    let secret = json!({"SecretId": world.stack.outputs.callback_secret_arn});
-    let secret = world.aws.secrets("GetSecretValue", &secret).await.unwrap();
-    let text = |name: &str| -> &'static str { secret[name].as_str().unwrap().to_owned().leak() };
-    SigningKey {
-        version_id: text("VersionId"),
-        secret: text("SecretString"),
-    }
-}
-
-async fn physical(world: &World, logical: &str) -> String {
-    let which = [("StackName", NAME), ("LogicalResourceId", logical)];
-    let xml = world
-        .aws
-        .query("cloudformation", "2010-05-15", "DescribeStackResource", &which)
-        .await
-        .unwrap();
-    xml_texts(&xml, "PhysicalResourceId").pop().unwrap()
+async fn physical(world: &World, logical_id: &str) -> String {
+    physical_id(&world.aws, NAME, logical_id).await.unwrap()
 }
 
 async fn roles(world: &World) -> Vec<Role> {

@@ -24,19 +24,36 @@ pub struct Block {
     pub document: String,
     /// Where its fence is.
     pub line: usize,
+    /// Whether it is run.
     pub mark: Mark,
+    /// What is typed.
     pub commands: String,
+}
+
+impl Block {
+    /// What no document has, and a test types.
+    pub fn of_a_test(commands: &str) -> Self {
+        Self {
+            document: "the test".to_owned(),
+            line: 0,
+            mark: Mark::Run,
+            commands: format!("{commands}\n"),
+        }
+    }
 }
 
 /// One fenced block of a programming language.
 #[derive(Clone, Debug)]
 pub struct Snippet {
+    /// `docs/subscribing.md`.
     pub document: String,
     /// Where its fence is.
     pub line: usize,
+    /// Whether it is run.
     pub mark: Mark,
     /// One of [`LANGUAGES`].
     pub language: String,
+    /// Its text.
     pub program: String,
 }
 
@@ -64,14 +81,38 @@ pub fn text(document: &str) -> String {
 
 /// A document's blocks of commands, in order.
 pub fn blocks(document: &str) -> Vec<Block> {
-    let fences = fences(document).into_iter().filter(|fence| fence.language == "sh");
-    let block = |fence: Fence| Block {
-        document: document.to_owned(),
-        line: fence.line,
-        mark: mark(&fence.before),
-        commands: fence.body,
-    };
-    fences.map(block).collect()
+    let sections = sections(document).into_iter();
+    sections.flat_map(|section| section.blocks).collect()
+}
+
+/// A section of a document that has blocks of commands.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Of the second level; empty before the first.
+    pub heading: String,
+    /// In order.
+    pub blocks: Vec<Block>,
+}
+
+/// A document's sections with blocks of commands, in order.
+pub fn sections(document: &str) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    for fence in fences(document).into_iter().filter(|fence| fence.language == "sh") {
+        let block = Block {
+            document: document.to_owned(),
+            line: fence.line,
+            mark: mark(&fence.before),
+            commands: fence.body,
+        };
+        match sections.last_mut().filter(|section| section.heading == fence.heading) {
+            Some(section) => section.blocks.push(block),
+            None => sections.push(Section {
+                heading: fence.heading,
+                blocks: vec![block],
+            }),
+        }
+    }
+    sections
 }
 
 /// A document's programs, in order.
@@ -93,6 +134,7 @@ pub fn snippets(document: &str) -> Vec<Snippet> {
 /// Whatever stands between two lines of three backticks.
 struct Fence {
     line: usize,
+    heading: String,
     /// The line before it.
     before: String,
     language: String,
@@ -101,7 +143,7 @@ struct Fence {
 
 fn fences(document: &str) -> Vec<Fence> {
     let text = text(document);
-    let (mut fences, mut before) = (Vec::new(), "");
+    let (mut fences, mut heading, mut before) = (Vec::new(), "", "");
     let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         if let Some(language) = line.strip_prefix("```") {
@@ -117,11 +159,13 @@ fn fences(document: &str) -> Vec<Fence> {
             );
             fences.push(Fence {
                 line: index + 1,
+                heading: heading.to_owned(),
                 before: before.to_owned(),
                 language: language.to_owned(),
                 body: body.join("\n") + "\n",
             });
         }
+        heading = line.strip_prefix("## ").unwrap_or(heading);
         before = line;
     }
     fences

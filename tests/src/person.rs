@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use printbell_harness::aws::Credentials;
 use printbell_harness::workspace::on_path;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::scene::Scene;
 use crate::text::{Block, Mark, blocks};
 
 /// Longest time that a block may take.
@@ -42,17 +40,13 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody with these credentials.
-    pub async fn new(scene: &Scene, principal: &Credentials) -> Self {
-        Self::with(scene.environment(principal)).await
-    }
-
     /// Somebody who knows of no AWS yet.
     pub async fn without_environment() -> Self {
-        Self::with(Vec::new()).await
+        Self::new([]).await
     }
 
-    async fn with(environment: Vec<(&'static str, String)>) -> Self {
+    /// Somebody who finds this in the environment.
+    pub async fn new(environment: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let programs = folder.path().join("bin");
         std::fs::create_dir(&programs).unwrap();
