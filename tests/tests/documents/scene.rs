@@ -84,6 +84,16 @@ impl Scene {
         }
     }
 
+    /// Registers a printer as this one of a tenant's, in every other registration's place.
+    pub async fn register_alone(&self, tenant: &str, printer: &str) {
+        self.unregister_all().await;
+        let body = json!({"appToken": self.issue().await.token.expose()});
+        let path = format!("/registrations/{tenant}/{printer}");
+        let (api, owner) = (self.stack.api(), &self.stack.owner);
+        let put = api.call_as(owner, Method::PUT, &path, &body).await.unwrap();
+        assert_eq!(put.status, 201, "{}", put.text());
+    }
+
     /// A queue that gets what the topic has, as this subscription's other attributes say; answers with its URL.
     pub async fn subscribe(&self, queue: &str, attributes: &[(&str, &str)]) -> String {
         let topic = self.stack.outputs.topic_arn.as_str();

@@ -65,6 +65,7 @@ fn event(message: &Value) -> String {
 #[tokio::test]
 async fn what_it_says_works_as_it_stands() {
     let scene = Scene::set().await;
+    scene.register_alone("abc123", "p42").await;
     let endpoint = Endpoint::start().await.unwrap();
     let at = |path: &str| format!("http://{}{path}", endpoint.address());
     let mut person = Person::new(scene.environment(&scene.owner())).await;
@@ -95,7 +96,13 @@ async fn what_it_says_works_as_it_stands() {
     .unwrap();
 
     person
-        .types_all(SUBSCRIBING, async |block, _| {
+        .types_all(SUBSCRIBING, async |block, screen| {
+            if block.commands.contains("aws sqs receive-message") {
+                assert!(screen.contains("com.octoeverywhere.test"), "{screen}");
+                // It was only looked at.
+                let events = drain(&scene, &queue(&scene, "printbell-app").await).await;
+                assert_eq!(events.iter().map(event).collect::<Vec<_>>(), ["test"]);
+            }
             if block.commands.contains("aws lambda create-function") {
                 all_is_heard(&scene, &endpoint).await;
                 posts_to_discord(&scene, &endpoint).await;
@@ -106,6 +113,10 @@ async fn what_it_says_works_as_it_stands() {
             }
         })
         .await;
+    for name in ["printbell-app", "printbell-undelivered", "printbell-chat-failed"] {
+        let queue = json!({"QueueName": name});
+        scene.aws.sqs("GetQueueUrl", &queue).await.unwrap_err();
+    }
     let asked = endpoint.posts("/app");
     let is_confirmation = |header: &http::HeaderValue| header == "SubscriptionConfirmation";
     assert!(

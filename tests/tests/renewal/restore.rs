@@ -62,7 +62,7 @@ impl Operator {
             "aarch64" => "arm64",
             architecture => architecture,
         };
-        // In place of the first block, which says whose stack it is.
+        // What the first block keeps: it says whose stack it is, unless the shell knows.
         let simulator = &world.stack.simulator;
         operator
             .runs(&format!(
@@ -71,7 +71,10 @@ impl Operator {
                 workspace::root().display()
             ))
             .await;
-        operator.types("", 1).await;
+        for block in 0..2 {
+            operator.types("", block).await;
+        }
+        assert_eq!(operator.variable("STACK").await, stack);
         operator
     }
 

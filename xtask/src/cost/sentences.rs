@@ -190,7 +190,7 @@ fn the_documents_say_what_the_limits_say() {
         ),
         (
             "docs/runbook.md",
-            "sam deploy --parameter-overrides MaxCallsPerSecond={} ```",
+            "--parameter-overrides MaxCallsPerSecond={} ```",
             vec![grouped(for_many)],
         ),
         (
