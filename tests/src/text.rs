@@ -51,7 +51,7 @@ pub struct Snippet {
     pub line: usize,
     /// Whether it is run.
     pub mark: Mark,
-    /// One of [`LANGUAGES`].
+    /// `python`, `rust`, `swift` or `typescript`.
     pub language: String,
     /// Its text.
     pub program: String,
