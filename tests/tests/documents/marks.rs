@@ -35,6 +35,18 @@ fn every_block_is_run_or_says_why_not() {
     );
 }
 
+/// An interactive zsh takes `#` for a word, and runs what stands in backticks behind it.
+#[test]
+fn no_block_has_a_comment() {
+    for block in documents().iter().flat_map(|document| blocks(document)) {
+        let comment = block
+            .commands
+            .lines()
+            .find(|line| line.starts_with('#') || line.contains(" #"));
+        assert_eq!(comment, None, "{}:{}", block.document, block.line);
+    }
+}
+
 #[test]
 fn every_program_is_run_or_says_why_not() {
     let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();

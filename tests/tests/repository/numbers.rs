@@ -89,7 +89,7 @@ fn the_cycle_is_the_same_wherever_it_is_said() {
         ),
         (
             "docs/operations.md",
-            "PARAMETERS=\"RenewalCycleDays={} MaxCallsPerSecond={}\"",
+            "PARAMETERS=\"${PARAMETERS:-RenewalCycleDays={} MaxCallsPerSecond={}}\"",
             vec![default, i64::from(CALLS_PER_SECOND)],
         ),
         (
