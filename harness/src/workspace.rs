@@ -2,6 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+/// The environment variable by which `cargo xtask test` tells the tests where its own program is.
+pub const XTASK_VARIABLE: &str = "PRINTBELL_XTASK";
+
+/// And where the programs are installed that judge, and aren't the project's own.
+pub const JUDGES_VARIABLE: &str = "PRINTBELL_JUDGES";
+
 /// The repository's root.
 pub fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -4,15 +4,13 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use printbell_harness::workspace;
-
-/// Where their environment is: `cargo xtask test` sets it.
-const VARIABLE: &str = "PRINTBELL_JUDGES";
+use printbell_harness::workspace::{self, JUDGES_VARIABLE};
 
 /// A program of theirs, to be run in the repository, where `tests/judges` tells it what to judge by.
 pub fn judge(program: &str) -> Command {
-    let environment = std::env::var_os(VARIABLE);
-    let environment = environment.unwrap_or_else(|| panic!("{VARIABLE} isn't set: run this by `cargo xtask test`"));
+    let environment = std::env::var_os(JUDGES_VARIABLE);
+    let environment =
+        environment.unwrap_or_else(|| panic!("{JUDGES_VARIABLE} isn't set: run this by `cargo xtask test`"));
     let mut command = Command::new(PathBuf::from(environment).join("bin").join(program));
     command
         .current_dir(workspace::root())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use printbell_harness::workspace::on_path;
+use printbell_harness::workspace::{XTASK_VARIABLE, on_path};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -18,9 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Ends the output of a block.
 const END: &str = "=== end of the block";
-
-/// The environment variable that names the program `cargo xtask`.
-const XTASK_VARIABLE: &str = "PRINTBELL_XTASK";
 
 /// Where the program `cargo xtask` is: the one that runs these tests.
 pub fn xtask() -> PathBuf {

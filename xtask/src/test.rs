@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use printbell_harness::stack::{DOCUMENTS_STACKS_VARIABLE, STACKS_VARIABLE};
 use printbell_harness::template::{BINARIES_VARIABLE, FunctionResource, Template};
+use printbell_harness::workspace::{JUDGES_VARIABLE, XTASK_VARIABLE};
 use serde_json::Value;
 
 use crate::architecture::Architecture;
@@ -33,11 +34,6 @@ const fn setting(purpose: &'static str) -> Setting {
         any_token: false,
     }
 }
-
-/// Where `tests/documents` finds this program, for what the documents do with it.
-const XTASK_VARIABLE: &str = "PRINTBELL_XTASK";
-/// And `tests/description` those who judge, which aren't the project's own.
-const JUDGES_VARIABLE: &str = "PRINTBELL_JUDGES";
 
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
@@ -71,7 +67,7 @@ enum Ground {
     Release,
     /// The systems of the end-to-end tests.
     Tested,
-    /// The system of the documents.
+    /// The systems of the documents.
     Documents,
 }
 
